@@ -17,12 +17,10 @@ from polars.testing import assert_frame_equal
 from test_select import BUDGETS, KEEPS, LINES, SHARES, candidates, per_prompt
 
 from curation.selection.candidates import from_frames
-from curation.selection.labelled import label_traces
-from curation.selection.reasons import Reasons, Why, explain_label
+from curation.selection.reasons import Reasons, Why
 from curation.selection.restored import divide_again, restore
 from curation.selection.rules import REASONS, Params
 from curation.selection.select import Selection, select
-from curation.selection.single_traces import SingleTraces
 
 TOP = world.PLAIN | {"value": "rubric.delta_logic", "keep": {"kind": "top"}}
 
@@ -144,25 +142,25 @@ def test_a_pair_of_the_same_texts_names_the_one_that_stays() -> None:
     assert explained(text)[2].words == "pair 1 has the same two texts, and stays"
 
 
-def test_a_labelled_trace_says_its_rank_by_draw() -> None:
-    study = world.sound()
-    readers = world.trace_readers(study)
-    unpaired = {"label": "answer.correct = 1", "require": {"long": "characters > 3"}, "budget": {"traces": 2}}
-    settings = Params.model_validate(world.PLAIN | {"budget": {"pairs": 0}, "unpaired": unpaired})
-    labelled = label_traces("s", settings, SingleTraces(readers, "drop", True))
-    assert labelled is not None
-    told = [explain_label(labelled, 0, trace) for trace in labelled.traces.rows["trace_id"]]
-    assert explain_label(labelled, 0, 7) is None
-    ranks = {}
-    for why in told:
-        assert why is not None and why.words
-        if "rank" in why.numbers:
-            assert why.reason == ("kept" if why.numbers["rank"] <= why.numbers["room"] else "over_budget")
-            ranks[why.numbers["rank"]] = why.reason
-    assert sorted(ranks) == list(range(1, len(labelled.pool) + 1))
-    assert {
-        reason: sum(why is not None and why.reason == reason for why in told) for reason in labelled.reasons
-    } == labelled.reasons
+def test_a_pair_whose_double_then_has_no_number_says_so() -> None:
+    several = "case when count(*) over (partition by prompt_id) > 1 then rubric.delta_logic end"
+    told = explained("1 2 21>22 1.0 as 1\n2 2 24>22 1.0 as 1", value=several)
+    assert told[1].reason == "unscored" and told[2].numbers == {"stays": None}
+    assert told[2].words == "another pair has the same two texts, and without this one it gets no number"
+
+
+def test_a_share_and_a_budget_of_tokens_are_counted_together() -> None:
+    """Kind of fault: tokens of pairs that the share had left out before; a share of what the tokens left."""
+    half = {"per_prompt": None, "generator_share": {"side": "chosen", "at_most": 0.5}}
+    told = explained(limits=half, budget={"tokens": 20.0})  # let in are 1, 3, 7 and 11, of 14, 6, 12 and 6 tokens
+    spent = {pair: why.numbers["tokens_so_far"] for pair, why in told.items() if "tokens" in why.numbers}
+    assert [(pair, spent[pair], told[pair].reason) for pair in (1, 7, 3, 11)] == [
+        (1, 14, "kept"), (7, 26, "over_budget"), (3, 32, "over_budget"), (11, 38, "over_budget")
+    ]  # fmt: skip
+    assert spent[4] == 32 + 10 and told[4].reason == "generator_share"
+    assert told[3].words.startswith(
+        "rank 3 of 8, 6 tokens, with those before it 32, budget 20, chosen c wrote 2 of the 4 that the share lets in"
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.pairs import pair
 from curation.selection import column_names, ranking
-from curation.selection.candidates import Candidates, from_frames
+from curation.selection.candidates import Candidates, from_files, from_frames
 from curation.selection.filters import FILTERS
 from curation.selection.noise import noise_message
 from curation.selection.rules import (
@@ -104,9 +104,9 @@ def trace_row(trace: int, prompt: int) -> dict[str, Any]:
     }
 
 
-def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates:
-    """The candidates of a listing, the generator deltas of MEANS, traces as long as CHARACTERS says and of a fifth
-    as many tokens."""
+def tables(text: str = CANDIDATES) -> dict[str, pl.DataFrame]:
+    """The tables of a listing, the generator deltas of MEANS, traces as long as CHARACTERS says and of a fifth as many
+    tokens."""
     pairs, deltas, traces = [], [], {}
     for line in text.strip().splitlines():
         number, prompt, ends, delta, *more = line.split()
@@ -123,7 +123,7 @@ def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates
         {"prompt_id": prompt, "source": "odd" if prompt % 2 else "even"} for prompt in {p["prompt_id"] for p in pairs}
     ]
     written = generate.add_text_columns(world.rows_of(contracts.TRACES, list(traces.values())))
-    tables = {
+    return {
         "pairs": world.rows_of(contracts.PAIRS, pairs),
         "rubric": world.rows_of(contracts.deltas(["logic"]), deltas),
         "generator_deltas": world.rows_of(measurements.GENERATOR_DELTAS, means),
@@ -131,9 +131,14 @@ def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates
         "renderings": written.select("trace_id", (pl.col("characters") // 5).alias("tokens")),
         "prompts": world.rows_of(contracts.PROMPTS, prompts),
     }
+
+
+def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates:
+    """The candidates of a listing."""
+    made = tables(text)
     if shuffle is not None:
-        tables = {name: rows.sample(fraction=1.0, shuffle=True, seed=shuffle) for name, rows in tables.items()}
-    return from_frames(deltas={"rubric": tables.pop("rubric")}, **tables)
+        made = {name: rows.sample(fraction=1.0, shuffle=True, seed=shuffle) for name, rows in made.items()}
+    return from_frames(deltas={"rubric": made.pop("rubric")}, **made)
 
 
 def verdicts(text: str = CANDIDATES, shuffle: int | None = None, **changes: Any) -> pl.DataFrame:
@@ -197,6 +202,22 @@ def test_the_bottom_deltas() -> None:
 
 def test_without_limits_all_but_ties_unscored_and_reverses_are_kept() -> None:
     assert kept() == kept(budget={"pairs": 99}) == {1, 3, 4, 7, 8, 10, 11, 12}
+
+
+@pytest.mark.parametrize(
+    ("order", "within", "looked_for"),
+    [("ladder", False, False), ("scale", False, False), ("both", False, True), ("listed", False, True),
+     ("scale", True, True)],
+)  # fmt: skip
+def test_a_reverse_is_looked_for_wherever_a_pair_may_have_one(
+    order: Any, within: bool, looked_for: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind of fault: both of two pairs kept that say the opposite, as where preference sets list one both ways."""
+    study = read(world.write(world.sound(), tmp_path))
+    monkeypatch.chdir(tmp_path)
+    study.pair = study.pair.model_copy(update={"order": order, "within_generator": within})
+    found = set(select("s", Params.model_validate(world.PLAIN), from_files(study)).verdicts["reason"].unique())
+    assert ("reversed" in found) is looked_for  # the table has pairs of both orders
 
 
 def test_a_band_and_quantiles_by_value() -> None:

@@ -25,6 +25,8 @@ from curation.explore.origins import find_lines
 from curation.explore.tables import Tables
 from curation.explore.verdicts import Verdicts
 from curation.pairs import pair
+from curation.selection.labelled import Labelled, label_traces
+from curation.selection.single_traces import SingleTraces
 from curation.tables import contracts, parquet
 
 
@@ -143,16 +145,55 @@ def test_what_the_grid_cuts_and_what_is_labelled_have_verdicts_too(tmp_path: Pat
         "budget": {"pairs": 0}, "unpaired": {"label": "answer.correct = 1", "budget": {"traces": 2}},
     }  # fmt: skip
     flow.write(params, file)
+    not_made = why(tmp_path, str(world.sound().traces["trace_id"][0])).stdout
+    assert "there is no table of it yet; `dvc repro select@thumbs` makes it" in not_made
+    labelled = label_thumbs(file)
     kept = world.sound().selections.filter(selection="clear", reason="kept")["pair_id"]
     cut = [re.search(r"clear \(any, budget 1\): (.*)\n    (.*)", why(tmp_path, str(number)).stdout) for number in kept]
     said = sorted(found.groups() for found in cut if found is not None)
     assert [reason for reason, _ in said] == ["kept", *["over_budget"] * (len(kept) - 1)]
     assert said[0][1].startswith("rank 1 of 3, budget 1; margin ")
-    for trace in world.sound().traces.drop_nulls("completion")["trace_id"].head(3):
-        labelled = re.search(r"thumbs: (\w+) .*\n    (.*)", why(tmp_path, str(trace)).stdout)
-        assert labelled is not None
-        if "rank" in labelled[2]:
-            assert re.fullmatch(r"(un)?desirable, rank \d of \d by draw, room for 2", labelled[2])
+    for trace in labelled.traces.rows["trace_id"]:
+        said_of = re.search(r"thumbs: (\w+) .*\n    (.*)", why(tmp_path, str(trace)).stdout)
+        assert said_of is not None and (said_of[1] == "kept") == (trace in labelled.own["trace_id"])
+        if "rank" in said_of[2]:
+            assert re.fullmatch(r"(un)?desirable, rank \d of \d by draw, room for 2", said_of[2])
+
+
+def label_thumbs(file: Path) -> Labelled:
+    """What the selection thumbs labels, which is then in its table."""
+    study = read(file)
+    single = SingleTraces(world.trace_readers(world.sound()), "drop", True)
+    labelled = label_traces("thumbs", study.selections["thumbs"], single)
+    assert labelled is not None
+    path = contracts.path("unpaired", "thumbs", file.parent / "data")
+    labelled.own.write_parquet(path)
+    return labelled
+
+
+def test_labels_that_are_of_other_settings_are_said_to_be_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kinds of fault: a trace taken that its table has not; one left out that it has; one under the other label."""
+    file, params = world.write(world.sound(), tmp_path), world.settings()
+    unpaired = {"label": "answer.correct = 1", "budget": {"traces": 2}}
+    params["selections"]["thumbs"] = world.PLAIN | {"budget": {"pairs": 0}, "unpaired": unpaired}
+    flow.write(params, file)
+    taken = set(label_thumbs(file).own["trace_id"])
+    monkeypatch.chdir(tmp_path)
+
+    def stale() -> set[int]:
+        verdicts = Verdicts(Tables(read()))
+        told = {trace: verdicts.of_trace(trace)[0] for trace in world.sound().traces["trace_id"]}
+        return {trace for trace, row in told.items() if row.get("stale")}
+
+    assert stale() == set()
+    unpaired["budget"] = {"traces": 1}
+    flow.write(params, file)
+    assert len(stale()) == 1 and stale() < taken
+    unpaired |= {"budget": {"traces": 2}, "label": "answer.correct = 0"}
+    flow.write(params, file)
+    assert stale() == taken
 
 
 def test_the_calls_are_those_that_were_made(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from curation.selection.labelled import Labelled
 from curation.selection.ranking import Ranker
 from curation.selection.reasons import Why
 from curation.selection.rules import KEPT, NEVER_RANKED
-from curation.selection.select import Selection
+from curation.selection.select import Selection, find_unscored
 from curation.tables.ids import content_id
 
 MOST_NAMED = 5  # pairs of the selection that a drawn one stands beside
@@ -83,8 +83,8 @@ def _outside(control: Control, selection: Selection, row: int) -> str:
     reason = str(selection.verdicts["reason"][row])
     if reason in NEVER_RANKED or (control.require and reason in selection.settings.require):
         return f"it cannot be drawn, for the selection has it as {reason}"
-    if np.isnan(selection.worth.margin[row]) and selection.settings.value is not None:
-        return f"it cannot be drawn: {selection.settings.value} gives no number"
+    if len(find_unscored(selection.settings, selection.worth, np.array([row]))):
+        return f"it cannot be drawn: {' and '.join(selection.settings.ranking_expressions)} gives no number"
     return "it cannot be drawn: another pair of the same texts, or its reverse, stands for it"
 
 

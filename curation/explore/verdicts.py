@@ -2,6 +2,7 @@
 its controls, why that has it or not."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -12,9 +13,11 @@ from curation.experiment import grid
 from curation.experiment.arms import restrict
 from curation.experiment.draw_reasons import Held, explain_draw, explain_labelled_draw, has_it
 from curation.explore.tables import Row, Tables
+from curation.selection.label_reasons import explain_label
 from curation.selection.labelled import Labelled, label_traces
-from curation.selection.reasons import Reasons, explain_label
+from curation.selection.reasons import Reasons
 from curation.selection.restored import STALE, absent, divide_again, restore_file
+from curation.selection.rules import KEPT
 from curation.selection.select import Selection, select
 from curation.tables import contracts
 
@@ -125,7 +128,9 @@ class Verdicts:
         ]
 
     def _label(self, way: _Way, trace_id: int) -> Row:
-        settings = self.study.selections[way.name]
+        settings, file = self.study.selections[way.name], contracts.path("unpaired", way.name, self.tables.data)
+        if not file.exists():
+            return {"fault": absent(way.name), "controls": []}
         try:
             settings = restrict(settings, way.where, way.budget) if way.cut else settings
             labelled = label_traces(way.name, settings, self.tables.single_traces)
@@ -135,7 +140,15 @@ class Verdicts:
         why = explain_label(labelled, settings.seed, trace_id)
         if why is None:
             return {"fault": "no train prompt's, or no text", "controls": []}
-        return why._asdict() | {"controls": list(self._labelled_controls(way, labelled, trace_id))}
+        controls = list(self._labelled_controls(way, labelled, trace_id))
+        says = [why.numbers["label"]] if why.reason == KEPT else []
+        stale = not way.cut and self._labels_in(file, trace_id) != says
+        return {"stale": stale, **why._asdict(), "controls": controls}
+
+    def _labels_in(self, file: Path, trace_id: int) -> list[bool]:
+        """The label of a trace in a table of labelled traces; none where it has not the trace."""
+        found = self.tables.find_in("unpaired", [file], pl.col("trace_id") == trace_id, ["label"])
+        return [row["label"] for _, row in found]
 
     def _labelled_controls(self, way: _Way, labelled: Labelled, trace_id: int) -> Iterator[Row]:
         for arm in way.controls:
@@ -146,5 +159,5 @@ class Verdicts:
             if not file.exists():
                 yield named | {"fault": "its arm is not made yet; `dvc repro arms` makes it"}
                 continue
-            held = bool(list(self.tables.find_in("unpaired", [file], pl.col("trace_id") == trace_id, ["trace_id"])))
+            held = bool(self._labels_in(file, trace_id))
             yield named | {"has_it": held, "stale": held != has_it(why), **why._asdict()}

@@ -196,7 +196,7 @@ def from_files(study: Study) -> Candidates:
         responses=reader(contracts.RESPONSES),
         listed_pairs=reader(contracts.LISTED_PAIRS),
     )
-    return Candidates(readers, study.pair.order == "both" or study.pair.within_generator)
+    return Candidates(readers, study.pair.order in ("both", "listed") or study.pair.within_generator)
 
 
 def from_frames(

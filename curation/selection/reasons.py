@@ -6,9 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from curation.selection.filters import by_value, pair_tokens, quantile_ranks, strata
-from curation.selection.labelled import Labelled
 from curation.selection.named_columns import NamedColumns
-from curation.selection.ranking import Ranker
 from curation.selection.rules import (
     GENERATOR_SHARE,
     IDENTICAL,
@@ -79,19 +77,20 @@ class Reasons:
 
     def _requirement(self, row: int) -> tuple[dict[str, Any], str]:
         text = self.settings.require[self.settings.reasons[self.number[row]]]
-        return _unmet(text, self.pairs, row)
+        return unmet(text, self.pairs, row)
 
     def _unscored(self, row: int) -> tuple[dict[str, Any], str]:
-        texts = [
-            self.settings.expressions[at].text for at in ("value", "keep.target") if at in self.settings.expressions
-        ]
-        named = {name: value for text in texts for name, value in _named(text, self.pairs, row).items()}
-        return {"expressions": texts, "columns": named}, f"{' and '.join(texts)} gives no number{_where(named)}"
+        texts = self.settings.ranking_expressions
+        named = {name: value for text in texts for name, value in pick_named(text, self.pairs, row).items()}
+        return {"expressions": texts, "columns": named}, f"{' and '.join(texts)} gives no number{where(named)}"
 
     def _repeated(self, row: int) -> tuple[dict[str, Any], str]:
-        texts = self.pairs.column("same_texts_as").to_numpy()
-        alike = np.flatnonzero(texts == texts[row])
-        stays = int(self.ids[alike[self.number[alike] > self.order[REPEATED]][0]])
+        texts = self.pairs.column("same_texts_as")
+        alike = np.flatnonzero((texts == texts[row]).fill_null(False).to_numpy())
+        left = alike[self.number[alike] > self.order[REPEATED]]
+        if not len(left):  # a window that saw each two texts once gave it no number
+            return {"stays": None}, "another pair has the same two texts, and without this one it gets no number"
+        stays = int(self.ids[left[0]])
         return {"stays": stays}, f"pair {stays} has the same two texts, and stays"
 
     def _outside(self, row: int) -> tuple[dict[str, Any], str]:
@@ -127,7 +126,7 @@ class Reasons:
 
     def _budget(self, row: int) -> tuple[dict[str, Any], str]:
         """Of one that came to the budget: its rank in its stratum, the room there, and the last that is kept."""
-        rows, room = next(part for part in self._parts() if row in _Sorted(part[0]))
+        rows, room = next(part for part in self._parts() if row in Sorted(part[0]))
         rank, tied = self.selection.ranker.rank(row, rows)
         kept = rows[self.number[rows] == self.order[KEPT]]
         numbers = {"rank": rank, "of": len(rows), "room": room, "kept": len(kept), "tied": tied}
@@ -157,19 +156,24 @@ class Reasons:
 
     def _tokens(self, row: int, rows: np.ndarray, numbers: dict[str, Any]) -> str:
         ahead = rows[self.selection.ranker.argsort(rows)][: numbers["rank"]]
-        spent, own = (int(pair_tokens(self.selection.ranked, some).sum()) for some in (ahead, np.array([row])))
+        let_in = ahead[(self.number[ahead] > self.order[GENERATOR_SHARE]) | (ahead == row)]
+        spent, own = (int(pair_tokens(self.selection.ranked, some).sum()) for some in (let_in, np.array([row])))
         assert self.settings.budget is not None
         numbers |= {"tokens": own, "tokens_so_far": spent, "budget_tokens": int(self.settings.budget["tokens"])}
         return f"{own} tokens, with those before it {spent}, budget {numbers['budget_tokens']}"
 
     def _share(self, row: int, rows: np.ndarray, kept: np.ndarray, numbers: dict[str, Any]) -> str:
+        """How many of those that the share lets in its generator wrote; these are kept, up to a budget of tokens."""
         limit = self.settings.limits.generator_share
         assert limit is not None
-        models = self.pairs.column(f"{limit.side}_model")
+        models, what = self.pairs.column(f"{limit.side}_model"), "kept"
+        if self.settings.has_token_budget:
+            kept, what = rows[self.number[rows] > self.order[GENERATOR_SHARE]], "that the share lets in"
         name, of_kept = str(models[row]), models[kept]
         own = int((of_kept == name).sum())
-        numbers["generator"] = {"name": name, "side": limit.side, "kept": own, "at_most": limit.at_most}
-        return f"{limit.side} {name} wrote {own} of the {len(kept)} kept, generator_share {limit.at_most:g}"
+        named = {"name": name, "side": limit.side, "kept": own, "of": len(kept), "at_most": limit.at_most}
+        numbers["generator"] = named
+        return f"{limit.side} {name} wrote {own} of the {len(kept)} {what}, generator_share {limit.at_most:g}"
 
     def _cut(self, row: int, kept: np.ndarray, numbers: dict[str, Any]) -> str:
         """The margin, and that of the last that is kept."""
@@ -194,7 +198,7 @@ class Reasons:
         return f"; {tied} have this value, and draws decide between them" if tied > 1 else ""
 
 
-class _Sorted:
+class Sorted:
     """Sorted row numbers, of which one asks whether they hold another."""
 
     def __init__(self, rows: np.ndarray) -> None:
@@ -205,38 +209,19 @@ class _Sorted:
         return at < len(self.rows) and bool(self.rows[at] == row)
 
 
-def explain_label(labelled: Labelled, seed: int, trace_id: int) -> Why | None:
-    """Why a selection that labels single traces takes one, or does not; None where the trace is of no train prompt, or
-    has no text."""
-    ids = labelled.traces.rows["trace_id"].to_numpy()
-    row = int(np.searchsorted(ids, trace_id))
-    if row == len(ids) or ids[row] != trace_id:
-        return None
-    reason = labelled.reason_of(row)
-    if reason in (labelled.settings.require or {}):
-        assert labelled.settings.require is not None
-        return Why(reason, *_unmet(labelled.settings.require[reason], labelled.traces, row))
-    label = bool(labelled.desirable[row])
-    if row not in _Sorted(labelled.pool):
-        named = _named(labelled.settings.label, labelled.traces, row)
-        return Why(reason, {"columns": named}, f"{labelled.settings.label}{_where(named)}")
-    rank, _ = Ranker(ids, seed).rank(row, labelled.pool)
-    numbers = {"label": label, "rank": rank, "of": len(labelled.pool), "room": len(labelled.kept)}
-    said = f"{'desirable' if label else 'undesirable'}, rank {rank} of {len(labelled.pool)} by draw"
-    return Why(reason, numbers, f"{said}, room for {len(labelled.kept)}")
+def unmet(text: str, view: NamedColumns, row: int) -> tuple[dict[str, Any], str]:
+    """That a requirement is not true of one row, and what each column is that it names."""
+    named = pick_named(text, view, row)
+    return {"expression": text, "columns": named}, f"not true: {text}{where(named)}"
 
 
-def _unmet(text: str, view: NamedColumns, row: int) -> tuple[dict[str, Any], str]:
-    named = _named(text, view, row)
-    return {"expression": text, "columns": named}, f"not true: {text}{_where(named)}"
-
-
-def _named(text: str, view: NamedColumns, row: int) -> dict[str, Any]:
+def pick_named(text: str, view: NamedColumns, row: int) -> dict[str, Any]:
     """What the columns that an expression names are of one row."""
     return {".".join(column): view.pick_value(column, row) for column in dict.fromkeys(parse(text).columns)}
 
 
-def _where(named: dict[str, Any]) -> str:
+def where(named: dict[str, Any]) -> str:
+    """The columns and what they are, in words."""
     return f", where {', '.join(_said(named))}" if named else ""
 
 

@@ -12,19 +12,16 @@ from curation.selection.candidates import Candidates
 from curation.selection.filters import divide_budget
 from curation.selection.ranking import Ranker
 from curation.selection.rules import (
-    GENERATOR_PAIRS,
     GENERATOR_SHARE,
-    IDENTICAL,
     KEPT,
     OUTSIDE,
     OVER_BUDGET,
+    UNSCORED,
     Params,
 )
-from curation.selection.select import Selection, Worth, key_of, number_strata
+from curation.selection.select import Selection, Worth, find_worth, key_of, number_strata
 from curation.selection.verdicts import UNDECIDED, Verdicts
 from curation.tables import contracts
-from curation.tables.expressions.evaluation import to_floats
-from curation.tables.expressions.syntax import parse
 
 STALE = "is stale: its pair_ids differ from pairs.parquet; run `dvc repro`"
 
@@ -105,11 +102,11 @@ def _numbers(file: str, name: str, settings: Params, verdicts: pl.DataFrame) -> 
 def _restore(name: str, settings: Params, pairs: Candidates, reason: pl.Series, margins: pl.Series) -> Selection:
     place, ids = f"selections.{name}.", pairs.column("pair_id")
     ranked = np.zeros(0, np.int64)
-    if settings.strata or "keep.target" in settings.expressions:
+    if settings.strata:
         ranked = np.flatnonzero(reason.to_physical().to_numpy() >= settings.reasons.index(OUTSIDE))
     worth = Worth(margins.to_numpy(), None, None)
     if "keep.target" in settings.expressions:
-        worth = worth._replace(target=_find_targets(settings, pairs, reason, ranked, place))
+        worth = worth._replace(target=_find_targets(settings, pairs, reason, place))
     ranker = Ranker(ids.to_numpy(), settings.seed, key_of(settings, worth))
     rows = pl.DataFrame({"pair_id": ids, "reason": reason, "margin": margins}).select(
         pl.lit(name, pl.Enum([name])).alias("selection"),
@@ -122,15 +119,11 @@ def _restore(name: str, settings: Params, pairs: Candidates, reason: pl.Series, 
     return Selection(settings, pairs, rows, worth, ranker, stratum, [])
 
 
-def _find_targets(settings: Params, pairs: Candidates, reason: pl.Series, ranked: np.ndarray, place: str) -> np.ndarray:
-    """What each is to be near to: also those that a requirement rejects, of which controls are drawn."""
-    text = settings.expressions["keep.target"].text
-    target = np.full(len(reason), np.nan)
-    target[ranked] = to_floats(pairs.values({"keep.target": text}, place, ranked).to_series())
-    others = [IDENTICAL, *(name for name in settings.require if name != GENERATOR_PAIRS)]
-    rejected = reason.is_in(others).to_numpy()
-    if rejected.any():
-        seen = rejected.copy()
-        seen[ranked] = parse(text).has_window
-        target[rejected] = to_floats(pairs.values_if_any(text, np.flatnonzero(seen)).filter(pl.Series(rejected[seen])))
+def _find_targets(settings: Params, pairs: Candidates, reason: pl.Series, place: str) -> np.ndarray:
+    """What each is to be near to, as `select` found it: its windows saw also what then had no value, or repeated."""
+    verdicts, numbers = Verdicts(settings.reasons, len(reason)), reason.to_physical().to_numpy()
+    came = numbers >= settings.reasons.index(UNSCORED)
+    verdicts.numbers[~came], verdicts.left = numbers[~came], np.flatnonzero(came)
+    target = find_worth(settings, pairs, place, verdicts, []).target
+    assert target is not None
     return target

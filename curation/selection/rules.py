@@ -170,10 +170,14 @@ class Params(Strict):
         return self.unpaired is not None and self.budget == {"pairs": 0}
 
     @property
+    def ranking_expressions(self) -> list[str]:
+        """What says what it ranks by."""
+        return [expression.text for at, expression in self.expressions.items() if at in ("value", "keep.target")]
+
+    @property
     def ranking_columns(self) -> tuple[ColumnName, ...]:
         """The columns that what it ranks by names."""
-        texts = [expression.text for place, expression in self.expressions.items() if place in ("value", "keep.target")]
-        return tuple(column for text in texts for column in parse(text).columns)
+        return tuple(column for text in self.ranking_expressions for column in parse(text).columns)
 
     @property
     def expressions(self) -> dict[str, Expression]:

@@ -80,16 +80,7 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
     for requirement, rejected in reject_unmet(settings.require, pairs, place, verdicts):
         verdicts.give(requirement, rejected)
 
-    worth = _evaluate(settings, pairs, place, verdicts.left, notes)
-    verdicts.give(UNSCORED, find_unscored(settings, worth, verdicts.left))
-    unique = pairs.without_repeats(verdicts.left)
-    if len(unique) < len(verdicts.left):
-        verdicts.give(REPEATED, np.setdiff1d(verdicts.left, unique, assume_unique=True))
-        if any(parse(text).has_window for text in _worth_texts(settings).values()):
-            worth = _evaluate(settings, pairs, place, verdicts.left, [])  # no window sees a pair twice
-            verdicts.give(UNSCORED, find_unscored(settings, worth, verdicts.left))
-
-    worth = _fill(settings, pairs, worth, verdicts)
+    worth = find_worth(settings, pairs, place, verdicts, notes)
     ranker = Ranker(ids.to_numpy(), settings.seed, key_of(settings, worth))
     stratum = number_strata(settings, pairs, place, verdicts.left, notes)
     ranked = Ranked(settings, pairs, worth.margin, stratum, ranker)
@@ -105,6 +96,20 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
         notes.append(f"order.by is no finite number for {last} of the pairs that it keeps: they come last")
     verdicts.give(KEPT, verdicts.left)
     return Selection(settings, pairs, _rows(name, ids, verdicts, worth.margin), worth, ranker, stratum, notes)
+
+
+def find_worth(settings: Params, pairs: Candidates, place: str, verdicts: Verdicts, notes: list[str]) -> Worth:
+    """What the expressions say of the candidates that are left and, for controls, of those that a requirement rejects.
+    Of the former those have their verdict then that have no value, or repeat another."""
+    worth = _evaluate(settings, pairs, place, verdicts.left, notes)
+    verdicts.give(UNSCORED, find_unscored(settings, worth, verdicts.left))
+    unique = pairs.without_repeats(verdicts.left)
+    if len(unique) < len(verdicts.left):
+        verdicts.give(REPEATED, np.setdiff1d(verdicts.left, unique, assume_unique=True))
+        if any(parse(text).has_window for text in _worth_texts(settings).values()):
+            worth = _evaluate(settings, pairs, place, verdicts.left, [])  # no window sees a pair twice
+            verdicts.give(UNSCORED, find_unscored(settings, worth, verdicts.left))
+    return _fill(settings, pairs, worth, verdicts)
 
 
 def _rows(name: str, ids: pl.Series, verdicts: Verdicts, margin: np.ndarray) -> pl.DataFrame:
