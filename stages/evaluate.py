@@ -1,8 +1,10 @@
-"""Write data/results/<run>.parquet of every run that was trained, here or elsewhere, and of `baseline`, the student."""
+"""Write data/results/<run>.parquet of every run that was trained, here or elsewhere, and of `baseline`, the student;
+and data/metrics/evaluate.json, what the replies took: each call once, of the first run with its weights."""
 
 import sys
 
 from curation.core.errors import Errors, run
+from curation.core.metrics import write_metrics
 from curation.core.params import BASELINE, read
 from curation.experiment import registration
 from curation.tables import contracts, measurements, parquet
@@ -19,14 +21,18 @@ def main() -> None:
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     runs = parquet.read(measurements.RUNS, contracts.path("runs"))
     folders = find_weights(RunStore.beside(study.ledger), runs) | find_given(study.models, runs)
-    errors = []
-    for run_name, results, error in evaluate_all(study, {BASELINE: None, **folders}, prompts):
+    models, served, errors = {BASELINE: None, **folders}, dict[str, object](), []
+    first = {folder: name for name, folder in reversed(models.items())}
+    for run_name, evaluated, error in evaluate_all(study, models, prompts):
         if error is None:
-            parquet.write(measurements.RESULTS, results, contracts.path("results", run_name))
+            parquet.write(measurements.RESULTS, evaluated.results, contracts.path("results", run_name))
+            if first[models[run_name]] == run_name:
+                served[run_name] = evaluated.served
         else:
             errors.append(name_run(run_name, error))
     if errors:
         raise Errors(errors)
+    write_metrics(contracts.DATA / "metrics/evaluate.json", served)
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def test_a_run_that_a_server_does_not_know_costs_no_other(
     monkeypatch.chdir(tmp_path)
     write(raw, tmp_path / "params.yaml")
     runs = dict.fromkeys(("forgotten", "baseline", "again"))
-    outcomes = {run: (rows, error) for run, rows, error in evaluate_all(read(), runs, world.prompts())}
+    outcomes = {run: (done and done.results, error) for run, done, error in evaluate_all(read(), runs, world.prompts())}
     assert list(outcomes) == list(runs)
     (none, error), (rows, fine), (again, well) = outcomes.values()
     assert none is None and "forgotten: HTTP 404: no; check model" in error

@@ -70,6 +70,17 @@ class Clusters:
         return self.groups.hstack([*columns, *(pl.Series(name, column) for name, column in counts.items())])
 
 
+def stable_mean(value: pl.Expr) -> pl.Expr:
+    """The mean of each group, the same in whatever order its rows come and on however many threads: of a few long
+    groups Polars gives each thread a part of the rows, and the last digit is by where it cuts."""
+    return value.sort().mean()
+
+
+def stable_sum(value: pl.Expr) -> pl.Expr:
+    """The sum of each group, as `stable_mean`."""
+    return value.sort().sum()
+
+
 def dense_rank(values: pl.Series) -> np.ndarray:
     """The number of each value among the distinct ones in their order, from 0."""
     if values.dtype == pl.String:

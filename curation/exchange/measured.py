@@ -8,6 +8,7 @@ import polars as pl
 
 from curation.core.errors import CurationError, Errors
 from curation.core.kinds import kind
+from curation.core.stats import stable_mean
 from curation.core.study import Study
 from curation.core.text import shorten, to_path
 from curation.exchange.results._kind import AnyMeasuredKind, Log, Measured, Row
@@ -132,10 +133,8 @@ def measured_metrics(results: pl.DataFrame) -> dict[str, object]:
     """Of each benchmark and run: the mean score of the answers that have one, and how many have and have not."""
     tree: dict[str, Any] = {}
     scored = (pl.col("status") == "scored").sum().alias("scored")
-    counted = (
-        results.group_by("benchmark", "run").agg(pl.col("score").mean(), scored, pl.len()).sort("benchmark", "run")
-    )
-    for benchmark, run, mean, known, of in counted.rows():
+    counted = results.group_by("benchmark", "run").agg(stable_mean(pl.col("score")), scored, pl.len())
+    for benchmark, run, mean, known, of in counted.sort("benchmark", "run").rows():
         figures = {"answers": of, "without_score": of - known} | ({} if mean is None else {"mean": mean})
         tree.setdefault(benchmark, {})[run] = figures
     return tree

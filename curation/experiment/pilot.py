@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from curation.core.params import Strict
+from curation.core.stats import stable_mean
 from curation.core.text import say_count
 from curation.experiment.power import Variation
 from curation.experiment.values import AVERAGE, BEST, ArmKey, BenchmarkValues, DeclaredRuns, counted_score, study_values
@@ -170,7 +171,7 @@ def pilot(declared: DeclaredRuns, results: pl.DataFrame, assumed: Assumption) ->
         .agg(pl.col("score").var(), pl.len())
         .filter(pl.col("len") > 1)
         .group_by("benchmark")
-        .agg(pl.col("score").mean())
+        .agg(stable_mean(pl.col("score")))
     )
     return Pilot(study_values(declared, results), dict(within.rows()), assumed)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from curation.core.stats import stable_mean, stable_sum
 from curation.core.study import Study
 from curation.experiment.contrast_rows import DeltaRow, Fixed, Row
 from curation.experiment.least_squares import NotApart, coefficient_weights
@@ -132,7 +133,7 @@ def delta_slope(row: DeltaRow, pairs: Candidates) -> Slope:
     asked = pl.DataFrame(read | {name: pairs.column(name)[rows] for name in names})
     asked = asked.with_columns(pl.format("{} over {}", *names[1:]).alias("rung"), pl.col("prompt_id").alias("prompt"))
     known, unscored = asked.drop_nulls(), asked.filter(pl.col("value").is_null())["prompt"].n_unique()
-    rungs = known.group_by("rung").agg(pl.col("value").mean(), pl.col("by").mean(), pl.len().alias("n")).sort("rung")
+    rungs = known.group_by("rung").agg(stable_mean(pl.col("value", "by")), pl.len().alias("n")).sort("rung")
     prompts = known["prompt"].n_unique()
     if rungs.height < 2 or prompts < 2:
         raise NoProperty(f"{rungs.height} pairs of generators and {prompts} prompts have it, too few for a slope")
@@ -142,7 +143,7 @@ def delta_slope(row: DeltaRow, pairs: Candidates) -> Slope:
     weights = (x - x.mean()) / float(((x - x.mean()) ** 2).sum())
     of_rung = rungs.select("rung", (pl.Series(weights) / pl.col("n")).alias("weight"), pl.col("value").alias("mean"))
     apart = known.join(of_rung, on="rung").select("prompt", pl.col("weight") * (pl.col("value") - pl.col("mean")))
-    of_prompt = apart.group_by("prompt").agg(pl.col("weight").sum())["weight"].to_numpy()
+    of_prompt = apart.group_by("prompt").agg(stable_sum(pl.col("weight")))["weight"].to_numpy()
     error = float(np.sqrt((np.sort(of_prompt) ** 2).sum() * prompts / (prompts - 1)))
     slope = float(weights @ rungs["value"].to_numpy())
     return Slope(slope, error, prompts - 1.0, prompts, unscored, rungs.select("rung", "by", "value").rows())

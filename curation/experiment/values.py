@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from curation.core.params import BASELINE
+from curation.core.stats import stable_mean
 from curation.tables.measurements import COUNTED_AS_WRONG
 
 # measures, of k samples a prompt: avg@k is their mean, pass@k whether one is right
@@ -77,7 +78,7 @@ def prompt_values(results: pl.DataFrame) -> pl.DataFrame:
     return (
         counted.group_by("run", "benchmark", "k", "prompt_id")
         .agg(
-            pl.when(valid.first()).then(pl.col("score").mean()).alias(AVERAGE),
+            pl.when(valid.first()).then(stable_mean(pl.col("score"))).alias(AVERAGE),
             pl.when(valid.first()).then(pl.col("score").max()).alias(BEST),
         )
         .sort("run", "benchmark", "prompt_id")

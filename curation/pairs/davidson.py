@@ -85,5 +85,6 @@ def _newton(
     mixed = np.bincount(first, cross, items) - np.bincount(second, cross, items)
     along, across = solve(gradient), solve(mixed)
     tie_gradient, tie_curve = float((counts[:, 2] - total * even).sum()), float((total * even * (1 - even)).sum())
-    tie_step = (tie_gradient - mixed @ along) / (tie_curve - mixed @ across)
+    # not by `@`, whose last digit is by how many threads BLAS has
+    tie_step = (tie_gradient - (mixed * along).sum()) / (tie_curve - (mixed * across).sum())
     return along - tie_step * across, float(tie_step)

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from curation.core.stats import stable_sum
 from curation.pairs import davidson
 from curation.pairs.delta import Params
 from curation.pairs.noise import add_within_noise
@@ -71,7 +72,7 @@ def _fit_strengths(verdicts: pl.DataFrame, prior: float) -> tuple[pl.DataFrame, 
     """trace_id and strength, the log strength of each trace with a verdict, and the tie parameter. The same two texts
     shown in the same order are one call, and count once."""
     calls = verdicts.unique(["low", "high", "shown_first", "repeat"], keep="first", maintain_order=True)
-    sums = calls.group_by("low", "high", maintain_order=True).agg(pl.col(OUTCOMES).sum())
+    sums = calls.group_by("low", "high", maintain_order=True).agg(stable_sum(pl.col(OUTCOMES)))
     ids = pl.concat([sums["low"], sums["high"]]).unique().sort()
     strength, tie = np.zeros(len(ids)), 0.0
     if sums.height:

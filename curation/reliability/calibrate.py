@@ -111,6 +111,7 @@ def _fit_platt(x: np.ndarray, y: np.ndarray, every_x: np.ndarray) -> np.ndarray:
     """Logistic regression through the origin, with Platt's targets: (n + 1) / (n + 2) for 1 and 1 / (n + 2) for 0,
     where n labelled pairs are right, so that a judge without an error is not infinitely sure."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     target = _surest(len(x) // 2)  # every labelled pair stands in x twice, once right and once wrong
     # a target between 0 and 1 is the row twice: as a 1 of that weight, and as a 0 of the rest
@@ -118,7 +119,8 @@ def _fit_platt(x: np.ndarray, y: np.ndarray, every_x: np.ndarray) -> np.ndarray:
     model = LogisticRegression(C=np.inf, fit_intercept=False, solver="newton-cholesky", tol=1e-8)
     twice = np.concatenate([x, x])[:, None] / x.std()
     # where the best coefficient is 0 no step improves on it, and the solver says so
-    with warnings.catch_warnings(action="ignore"):
+    # BLAS adds long columns on as many threads as it has, and the last digit is by how many
+    with warnings.catch_warnings(action="ignore"), threadpool_limits(1, "blas"):
         model.fit(twice, np.repeat([1, 0], len(x)), weights)
     return np.asarray(model.predict_proba(every_x[:, None] / x.std())[:, 1])
 

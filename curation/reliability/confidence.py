@@ -34,7 +34,7 @@ def _overconfidence(binned: pl.DataFrame) -> Interval | None:
     gap = clustered_mean(binned["confidence"] - binned["right"], binned["prompt_id"])
     if gap is None:
         return None
-    right, confidence = float(binned["right"].sum()) / binned.height, float(binned["confidence"].sum()) / binned.height
+    right, confidence = (float(binned[name].to_numpy().mean()) for name in ("right", "confidence"))
     accuracy = share_interval(right, sum_of_squares(gap), gap.n, gap.n)
     low, high = min(confidence - accuracy.high, gap.mean), max(confidence - accuracy.low, gap.mean)
     return Interval(gap.mean, low, high, gap.n)

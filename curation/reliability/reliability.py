@@ -12,6 +12,7 @@ from curation.core.metrics import Interval
 from curation.core.params import Strict
 from curation.core.progress import progress
 from curation.core.references import RATING, Refers
+from curation.core.stats import stable_mean
 from curation.pairs.noise import variances
 from curation.pairs.sides import join_sides
 from curation.reliability import confidence, measures
@@ -168,10 +169,10 @@ def _mean_scores(
         for dimension in (name for name in rated if names.count(name) > 1):
             if judge in tables.judgments:
                 scored = _ratings(tables, judge, dimension, traces).filter(pl.col("score").is_not_null())
-                means[judge, dimension] = scored.group_by("trace_id", "prompt_id").agg(pl.col("score").mean())
+                means[judge, dimension] = scored.group_by("trace_id", "prompt_id").agg(stable_mean(pl.col("score")))
             elif judge in tables.preferences:
                 verdicts = _verdicts(tables, judge, dimension, compared).drop_nulls("value")
-                mean = pl.col("value").mean().alias("score")
+                mean = stable_mean(pl.col("value")).alias("score")
                 means[judge, dimension] = verdicts.group_by("pair_id", "prompt_id").agg(mean)
     return means
 
@@ -198,7 +199,7 @@ def _stated_probabilities(
     label = compared.select("pair_id", "prompt_id", "chosen_right").drop_nulls("chosen_right")
     if judge in tables.preferences:
         strengths = tables.preferences[judge].filter(dimension=dimension).drop_nulls("strength").group_by("pair_id")
-        own = strengths.agg(((pl.col("strength").mean() + 1) / 2).alias("probability"))
+        own = strengths.agg(((stable_mean(pl.col("strength")) + 1) / 2).alias("probability"))
         yield "judge", label.join(own, on="pair_id", maintain_order="left")
     rows = tables.probabilities.filter(judge=judge, dimension=dimension).drop_nulls("probability")
     yield "calibration", label.join(rows.select("pair_id", "probability"), on="pair_id", maintain_order="left")

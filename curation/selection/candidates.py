@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from curation.core.errors import CurationError
+from curation.core.stats import stable_mean
 from curation.core.study import Study
 from curation.selection.column_names import CARRIED, OF_GENERATORS, OF_PROMPT, SOFT, TOKENS
 from curation.selection.named_columns import ColumnReader, NamedColumns
@@ -161,7 +162,7 @@ class Candidates(NamedColumns):
         sides = zip(ids, scores.get_columns(), strict=True)
         traces = pl.concat(pl.DataFrame([prompt, trace_id, score.alias("score")]) for trace_id, score in sides)
         rated = traces.drop_nulls("score").unique("trace_id", keep="first").sort("prompt_id", "trace_id")
-        score = pl.col("score").mean() if kind == "prompt_mean" else pl.col("score").std()
+        score = stable_mean(pl.col("score")) if kind == "prompt_mean" else pl.col("score").std()
         by_prompt = rated.group_by("prompt_id", maintain_order=True).agg(score.round(contracts.DECIMALS))
         return self._join(["prompt_id"], by_prompt, "score")
 

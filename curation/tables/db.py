@@ -46,6 +46,13 @@ SAFE = {  # settings, the last of which keeps all others as they are
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
+# whole billionths are added, so that neither the order of the rows nor the number of cores changes the last digit; what
+# is beyond them is added in its order
+BILLIONTHS = "try_cast(x as decimal(28, 9))"
+EXACT_MEAN = f"""(
+    coalesce(sum({BILLIONTHS})::double, 0)
+    + coalesce(sum(x::double order by x) filter ({BILLIONTHS} is null and x is not null), 0)
+) / nullif(count(x), 0)"""
 OF_SUBSETS = ("subsets", "unpaired")
 READ_OF_SUBSETS = ("traces", "pairs", *OF_SUBSETS, "reliability")
 TRAINED = "trained"  # the view of the table `runs`, which the view `runs` joins to what params declare
@@ -70,7 +77,8 @@ def connect(
     `deltas`, all judges long, and what params declares: `arms`, `runs`, `scales`, `subset_rules` and
     `ranking_judges`; `truth`, which side of a pair is right; `candidates`, what expressions of selections name; and
     `findings`, what one should see of each subset. `normal_text` of two texts that are the same is equal, and
-    `delimiter_in` of a text is its first delimiter of reasoning, '' where it has none.
+    `delimiter_in` of a text is its first delimiter of reasoning, '' where it has none. `exact_mean` is `avg`, the same
+    on however many threads.
 
     Views are made from the names that params declares, so a deleted judge's file is not read; with `subsets` only what
     findings of these are read from. `safe`: its SQL
@@ -83,6 +91,7 @@ def connect(
     source = _Files(connection, safe)
     try:
         connection.execute(f"create macro normal_text(text) as {normal_text('text')}")
+        connection.execute(f"create macro exact_mean(x) as {EXACT_MEAN}")
         connection.execute(f"create macro delimiter_in(text) as regexp_extract(text, '{DELIMITER}')")
         for name in contracts.TABLES if subsets is None else READ_OF_SUBSETS:
             files = part_files(study, name, data) if name in PARTS else [contracts.path(name, data=data)]

@@ -12,6 +12,7 @@ import polars as pl
 from curation.calls.budget import Params as Budget
 from curation.calls.ledger import Ledger
 from curation.calls.ledger import Params as LedgerSettings
+from curation.calls.served import Served
 from curation.core.messages import first_names
 from curation.core.study import Study
 from curation.core.text import say_count
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 
 OF_SO_MANY, NUMBER, DETAILS = re.compile(r"^\d+ (of \d+ )?"), re.compile(r"\d+"), re.compile(r"[,;:] ")
 MOST_NAMED = 3  # runs in a message
+
+
+class Evaluated(NamedTuple):
+    """The rows of `results` of a run, and what its replies took, as `Served` counts it."""
+
+    results: pl.DataFrame
+    served: Mapping[str, Mapping[str, int]]
 
 
 class ToEvaluate(NamedTuple):
@@ -49,28 +57,29 @@ class ToEvaluate(NamedTuple):
         there = engine.model_copy(update={"device": device})
         return self._replace(settings=self.settings.model_copy(update={"engine": there}))
 
-    def do(self) -> pl.DataFrame:
-        """Evaluate. Returns the rows of `results`. Raises CurationError as `evaluate` does."""
+    def do(self) -> Evaluated:
+        """Evaluate. Raises CurationError as `evaluate` does."""
         with Ledger(self.ledger, self.budget) as ledger:
             return self.evaluate(ledger)
 
-    def evaluate(self, ledger: Ledger) -> pl.DataFrame:
-        """The same with a ledger that is open."""
-        settings, judge = self.settings, self.judge
-        return evaluate.evaluate(settings, self.run, self.student, self.model, judge, self.prompts, ledger)
+    def evaluate(self, ledger: Ledger) -> Evaluated:
+        """The same with a ledger that is open, which other runs may share."""
+        settings, judge, ledger.served = self.settings, self.judge, Served()
+        rows = evaluate.evaluate(settings, self.run, self.student, self.model, judge, self.prompts, ledger)
+        return Evaluated(rows, ledger.served.metrics())
 
     def clear(self) -> None:
         """The ledger has what was bought; there is nothing else."""
 
 
 def evaluate_all(study: Study, models: Mapping[str, Path | None], prompts: pl.DataFrame) -> Iterator[Outcome]:
-    """The rows of `results` of each run of `models`, by its weights, or its error, as they end: side by side as
+    """What came of each run of `models`, by its weights: Evaluated, or its error, as they end: side by side as
     `execution.runs` says, where transformers loads the weights on this machine; others are asked one run after the
     other."""
     seen = Warned()
     for outcome in _evaluate_each(study, models, prompts):
         if outcome.error is None:
-            seen.tell(outcome.run, evaluate.find_told(study.evaluate, outcome.value))
+            seen.tell(outcome.run, evaluate.find_told(study.evaluate, outcome.value.results))
         yield outcome
     seen.tell_of_others()
 

@@ -53,7 +53,7 @@ def _of_rows(facts: Facts) -> list[str]:
     """A line for each property, a column for each arm: of these there are few."""
     found = {row["selection"]: row for row in facts.ask("findings", "select * from findings")}
     lengths = {row["selection"]: row["ratio"] for row in facts.ask("subsets traces", """
-        select selection, exp(avg(ln(c.characters / r.characters))) as ratio
+        select selection, exp(exact_mean(ln(c.characters / r.characters))) as ratio
         from subsets join traces as c on c.trace_id = chosen_trace_id join traces as r on r.trace_id = rejected_trace_id
         where c.characters > 0 and r.characters > 0
         group by all""")}  # fmt: skip

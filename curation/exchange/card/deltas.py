@@ -64,7 +64,7 @@ DELTAS = """
 def _means(facts: Facts, arm: str) -> list[dict[str, Any]]:
     """Of each judge and dimension that rated rows of the arm: how many, their mean delta, and that of candidates."""
     return facts.ask("deltas pairs subsets", f"""
-        select judge, dimension, count(of_row) as n, avg(of_row) as mean, avg(delta) as of_all,
+        select judge, dimension, count(of_row) as n, exact_mean(of_row) as mean, exact_mean(delta) as of_all,
             count(*) filter (of_row > 0) as above, max(abs(delta)) as largest,
             count(*) filter (within_noise and of_row is not null) as noise,
             count(*) filter (within_noise is not null and of_row is not null) as flagged

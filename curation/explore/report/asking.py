@@ -12,11 +12,6 @@ from curation.tables.ask import answer
 from curation.tables.db import connect, views
 
 Row = dict[str, Any]
-# whole billionths are added, so that neither the order of the rows nor the number of cores changes the last digit
-BILLIONTHS = "try_cast(x as decimal(38, 9))"
-EXACT_MEAN = f"""
-case when count({BILLIONTHS}) = count(x) then sum({BILLIONTHS})::double / nullif(count(x), 0) else avg(x) end
-"""
 
 
 class Asked(NamedTuple):
@@ -39,10 +34,9 @@ class Asked(NamedTuple):
 
 @contextmanager
 def asking(study: Study) -> Iterator[Asked]:
-    """The database, open, with the rows of `findings` and `fits` worked out once, and the macro `exact_mean`."""
+    """The database, open, with the rows of `findings` and `fits` worked out once."""
     with connect(study) as connection:
         present = frozenset(views(connection))
         for name in sorted({"findings", "fits"} & present):
             connection.execute(f"create temp table {name} as select * from main.{name}")
-        connection.execute(f"create temp macro exact_mean(x) as {EXACT_MEAN}")
         yield Asked(study, connection, present)

@@ -9,7 +9,9 @@ import polars as pl
 
 from curation.core.progress import progress
 from curation.core.stats import Clusters, dense_rank, only_interval
+from curation.core.study import Study
 from curation.explore.report.asking import Asked, Row
+from curation.tables import contracts, parquet
 
 MOST = 2  # pairs of each sort
 Reals = np.ndarray
@@ -37,11 +39,14 @@ def sweep(asked: Asked) -> Swept:
     one = pl.DataFrame({"all": np.zeros(len(ids), np.int8)})
     clusters = Clusters(one, dense_rank(pairs["prompt_id"]))
     del pairs, one
-    reader = _Reader(asked, ids)
-    right = {side: reader.read(f"select pair_id, {side} from truth") for side in ("chosen", "rejected")}
+    at_pairs = _Aligner(ids)
+    right = {
+        side: at_pairs.align(asked.frame("pairs", f"select pair_id, {side} from truth"))
+        for side in ("chosen", "rejected")
+    }
     wrong_way = np.sign(right["rejected"] - right["chosen"])  # nan where nobody knows
     means, wrong, highest, lowest = [], list[Row](), _Ends(len(ids)), _Ends(len(ids))
-    for judge, dimension, delta in _dimensions(reader):
+    for judge, dimension, delta in _dimensions(asked.study, at_pairs):
         found = clusters.means(pl.Series(delta, nan_to_null=True))
         if not (n := int(np.count_nonzero(~np.isnan(delta)))):
             continue
@@ -87,16 +92,15 @@ class _Ends:
         return self.names[int(self.whose[at])]
 
 
-class _Reader:
-    """Reads a value of each of some pairs, whose ids rise. Tables have mostly the same pairs as each other, so the
-    places of these in the last one that was read are kept."""
+class _Aligner:
+    """Puts values beside some pairs, whose ids rise. Tables have mostly the same pairs as each other, so the places of
+    these in the last one are kept."""
 
-    def __init__(self, asked: Asked, ids: Reals) -> None:
-        self.asked, self.ids, self.there, self.place = asked, ids, ids, np.arange(len(ids))
+    def __init__(self, ids: Reals) -> None:
+        self.ids, self.there, self.place = ids, ids, np.arange(len(ids))
 
-    def read(self, question: str, **params: str) -> Reals:
-        """The second column of the answer at the ids; nan where there is none."""
-        rows = self.asked.frame("deltas pairs", question, **params)
+    def align(self, rows: pl.DataFrame) -> Reals:
+        """The second column of `rows`, whose first is pair_id, at the ids; nan where there is none."""
         if not rows.height:
             return np.full(len(self.ids), np.nan)
         rows = rows if rows["pair_id"].is_sorted() else rows.sort("pair_id")
@@ -107,14 +111,21 @@ class _Reader:
         return np.append(values, np.nan)[self.place]
 
 
-def _dimensions(reader: _Reader) -> Iterator[tuple[str, str, Reals]]:
-    """Each judge's dimensions, with the delta of each pair."""
-    named = [(judge, name) for judge, dimensions in reader.asked.study.dimensions.items() for name in dimensions]
-    with progress("report deltas", len(named), "dimensions") as shown:
-        for judge, name in named:
-            question = "select pair_id, delta from deltas where judge = $judge and dimension = $dimension"
-            yield judge, name, reader.read(question, judge=judge, dimension=name)
-            shown.advance(note=f"{judge} {name}")
+def _dimensions(study: Study, at_pairs: _Aligner) -> Iterator[tuple[str, str, Reals]]:
+    """Each judge's dimensions, with the delta of each pair. They are read of its own table: the view `deltas` is all of
+    them, and to ask it once for each of hundreds takes minutes."""
+    there = {
+        judge: file
+        for judge in study.dimensions
+        if (file := contracts.path("deltas", judge, study.path.parent / contracts.DATA)).exists()
+    }
+    with progress("report deltas", sum(len(study.dimensions[judge]) for judge in there), "dimensions") as shown:
+        for judge, file in there.items():
+            for name in study.dimensions[judge]:
+                column = f"delta_{name}"
+                rows = parquet.read(contracts.judge_deltas(study, judge), file, ["pair_id", column])
+                yield judge, name, at_pairs.align(rows.select("pair_id", column))
+                shown.advance(note=f"{judge} {name}")
 
 
 def _largest(values: Reals) -> Iterator[tuple[int, float]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from curation.core.stats import stable_mean
 from curation.core.text import one_line, say_count
 from curation.prompts.layouts._kind import Ordering
 from curation.prompts.preferences.frames import Frames
@@ -143,7 +144,7 @@ def _order(table: "UserTable", ordering: Ordering, responses: pl.DataFrame, rati
     """All pairs of responses to one prompt that the mean of their ratings orders, with what both sides' rows say
     alike; of a prompt with more than MOST_COMPARED responses, of as many of them as `_choose_compared` says."""
     scored = ratings.filter(pl.col("dimension") == ordering.by, pl.col("score").is_not_null())
-    means = scored.sort("score").group_by("trace_id").agg(pl.col("score").mean().round(9))
+    means = scored.group_by("trace_id").agg(stable_mean(pl.col("score")).round(9))
     rated = responses.select("trace_id", "prompt_id", *OF_ROW).join(means, on="trace_id")
     sides = _choose_compared(rated)
     left_out = rated.height - sides.height

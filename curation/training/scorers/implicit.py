@@ -18,6 +18,7 @@ from pydantic import Field
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import BatchSize, Few, Positive, Seed
+from curation.core.stats import stable_mean
 from curation.core.study import Study
 from curation.core.text import say_count
 from curation.models import weights
@@ -157,7 +158,7 @@ def _means(reference: pl.DataFrame, policy: pl.DataFrame, beta: float) -> pl.Dat
     margin = pl.col("implicit_margin")
     loss = (-margin.abs()).exp().log1p() + pl.max_horizontal(-margin, 0.0)  # -log sigmoid, for any margin
     rows = rows.with_columns((beta * gap).alias("implicit_margin")).with_columns(loss.alias("held_out_loss"))
-    means = pl.col("policy_chosen_logp", "policy_rejected_logp", "implicit_margin", "held_out_loss").mean()
+    means = stable_mean(pl.col("policy_chosen_logp", "policy_rejected_logp", "implicit_margin", "held_out_loss"))
     return rows.group_by("pair_id", maintain_order=True).agg(means, pl.len().cast(pl.Int32).alias("n_rounds"))
 
 

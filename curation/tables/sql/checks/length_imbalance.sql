@@ -18,7 +18,7 @@ ratios as (
 labelled as (
     select
         selection, count(*) as traces,
-        avg(ln(t.characters)) filter (u.label) - avg(ln(t.characters)) filter (not u.label) as longer
+        exact_mean(if(u.label, ln(t.characters), null)) - exact_mean(if(u.label, null, ln(t.characters))) as longer
     from unpaired as u
     join subset_rules as r using (selection)
     join traces as t using (trace_id)
@@ -29,19 +29,20 @@ select
     selection,
     concat(
         format(
-            'the chosen traces of {} pairs are {} times as long as the rejected', count(*), round(exp(avg(whole)), 3)
+            'the chosen traces of {} pairs are {} times as long as the rejected', count(*),
+            round(exp(exact_mean(whole)), 3)
         ),
         case
             when count(reasoning) > 0
                 then format(
-                    ': their reasoning {} times, their answers {} times', round(exp(avg(reasoning)), 3),
-                    round(exp(avg(answer)), 3)
+                    ': their reasoning {} times, their answers {} times', round(exp(exact_mean(reasoning)), 3),
+                    round(exp(exact_mean(answer)), 3)
                 )
         end
     ) as finding
 from ratios
 group by selection
-having abs(avg(whole)) > ln($length)
+having round(abs(exact_mean(whole)), 6) > round(ln($length), 6)
 union all
 select
     selection,
@@ -49,5 +50,5 @@ select
         'of {} labelled traces the desirable are {} times as long as the undesirable', traces, round(exp(longer), 3)
     ) as finding
 from labelled
-where abs(longer) > ln($length)
+where round(abs(longer), 6) > round(ln($length), 6)
 order by all

@@ -18,7 +18,9 @@ sizes as (
     group by answer_judge, chosen, rejected
 ),
 means as (
-    select c.answer_judge, c.chosen, c.rejected, d.judge, d.dimension, avg(d.delta) as mean_delta, count(d.delta) as n
+    select
+        c.answer_judge, c.chosen, c.rejected, d.judge, d.dimension, exact_mean(d.delta) as mean_delta,
+        count(d.delta) as n
     from cells as c
     join deltas as d using (pair_id)
     where d.judge <> c.answer_judge

@@ -4,7 +4,7 @@
 -- small.
 with
 ratings as (
-    select trace_id, judge, dimension, round(avg(coalesce(expected_score, score)), 9) as rating
+    select trace_id, judge, dimension, round(exact_mean(coalesce(expected_score, score)), 9) as rating
     from judgments
     where score is not null
     group by trace_id, judge, dimension

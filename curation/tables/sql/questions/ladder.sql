@@ -11,7 +11,7 @@ graded as (
 ),
 accuracies as (
     select
-        judge, generator, min(scale_b) as scale_b, avg(score) as accuracy,
+        judge, generator, min(scale_b) as scale_b, exact_mean(score) as accuracy,
         count(score) as n, count(*) - count(score) as unscored,
         count(distinct prompt_id) filter (where score is not null) as prompts, 1.959964 as z
     from graded

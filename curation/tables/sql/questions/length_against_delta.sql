@@ -22,17 +22,20 @@ scored as (
 select
     judge, dimension,
     case
-        when min(delta) < max(delta) and min(log_ratio) < max(log_ratio) then round(corr(delta, log_ratio), 3)
+        when min(delta) < max(delta) and min(log_ratio) < max(log_ratio)
+            then round(corr(delta, log_ratio order by delta, log_ratio), 3)
     end as correlation,
     case
         when min(delta) filter (reasoning is not null) < max(delta) filter (reasoning is not null)
-            and min(reasoning) < max(reasoning) then round(corr(delta, reasoning), 3)
+            and min(reasoning) < max(reasoning)
+            then round(corr(delta, reasoning order by delta, reasoning), 3)
     end as reasoning,
     case
         when min(delta) filter (answer is not null) < max(delta) filter (answer is not null)
-            and min(answer) < max(answer) then round(corr(delta, answer), 3)
+            and min(answer) < max(answer)
+            then round(corr(delta, answer order by delta, answer), 3)
     end as answer,
-    round(avg(log_ratio), 3) as mean_log_ratio,
+    round(exact_mean(log_ratio), 3) as mean_log_ratio,
     count(*) as pairs
 from scored
 group by judge, dimension
