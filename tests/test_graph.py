@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 from functools import cache
 from pathlib import Path
 
@@ -179,6 +180,21 @@ def test_dvc_names_no_section_that_a_valid_file_may_lack(tmp_path: Path) -> None
         flow.write({name: body for name, body in whole.items() if name != section}, tmp_path / "params.yaml")
         with pytest.raises(CurationError, match=f"params.yaml: {section}: missing; add this section"):
             read(tmp_path / "params.yaml")
+
+
+def test_a_name_reaches_its_stage_as_one_word() -> None:
+    """DVC gives a command to a shell before any of ours can refuse the name: one that a shell would read is the
+    stage's to name as a mistake, and starts no other command."""
+    commands = [stage["do"]["cmd"] for stage in STAGES.values() if "foreach" in stage]
+    assert len(commands) == 5
+    for command in commands:
+        for odd in ("best; rm -r data", "top|low", "a & b", "$(x)", "`x`", "a b", "a > b"):
+            assert shlex.split(command.replace("${key}", odd))[3:] == [odd]
+
+
+def test_a_file_fits_in_one_sitting() -> None:
+    lengths = {str(file): len(file.read_text().splitlines()) for file in (ROOT / "curation").rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > 250} == {}
 
 
 def test_a_stage_file_fits_on_a_screen() -> None:

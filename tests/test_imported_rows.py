@@ -135,7 +135,9 @@ def test_an_id_of_two_traces_is_refused(tmp_path: Path, ledger: Ledger) -> None:
         judge("gold", rated(tmp_path / "gold.jsonl", [{"id": "x", "x": 1}]), twice, world.prompts(), ledger)
 
 
-def test_a_rating_of_another_text_is_refused_by_row_and_id(tmp_path: Path, ledger: Ledger) -> None:
+def test_a_rating_of_another_text_is_refused_by_row_and_id_or_dropped_aloud(
+    tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
     traces = written(tmp_path / "t.jsonl", MANY, ledger, trace_id="own")
     gold = [{"id": "big-1", "x": 1, "text": "b \r\n"}, {"id": "big-2", "x": 1, "text": None}]
     settings = rated(tmp_path / "gold.jsonl", gold, completion="text")
@@ -146,6 +148,10 @@ def test_a_rating_of_another_text_is_refused_by_row_and_id(tmp_path: Path, ledge
         match=r"gold\.jsonl: row 2: column 'text' has another text than big-0: 'b', not 'a', as in 1 row",
     ):
         judge("gold", settings, traces, world.prompts(), ledger)
+    dropped = judge("gold", settings.model_copy(update={"unmatched": "drop"}), traces, world.prompts(), ledger)
+    assert dropped["score"].drop_nulls().len() == 2
+    said = "gold.jsonl: 1 row has another text in column 'text' than our tables"
+    assert said in (err := capsys.readouterr().err) and "1 of 3 rows are of no trace; dropped" in err
 
 
 def test_a_rating_of_other_reasoning_is_refused(tmp_path: Path, ledger: Ledger) -> None:
@@ -181,7 +187,9 @@ def test_a_rating_of_other_reasoning_is_refused(tmp_path: Path, ledger: Ledger) 
         prefer("people", people, pairs, traces, prompts, ledger)
 
 
-def test_a_verdict_on_other_texts_is_refused_by_row_and_id(tmp_path: Path, ledger: Ledger) -> None:
+def test_a_verdict_on_other_texts_is_refused_by_row_and_id_or_dropped_aloud(
+    tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
     traces = written(tmp_path / "t.jsonl", MANY, ledger)
     pairs = pair(world.pairing(order="both", ladder=[]), traces)
     texts = dict(traces.select("trace_id", "completion").rows())
@@ -200,6 +208,10 @@ def test_a_verdict_on_other_texts_is_refused_by_row_and_id(tmp_path: Path, ledge
     save(tmp_path / "v.jsonl", given)
     with pytest.raises(CurationError, match=rf"v\.jsonl: row 4: column 'a' has another text than {given[4]['id']}: "):
         prefer("people", settings, pairs, traces, prompts, ledger)
+    dropping = settings.model_copy(update={"unmatched": "drop"})
+    dropped = prefer("people", dropping, pairs, traces, prompts, ledger)
+    assert dropped.filter(status="scored").height == len(given) - 1
+    assert f"1 of {len(given)} rows are of no pair of unequal texts; dropped" in capsys.readouterr().err
 
 
 def test_rows_of_one_prompt_id_are_of_one_prompt_though_its_texts_differ(

@@ -126,3 +126,11 @@ def read_rows(file: Path) -> list[Row]:
                 f"{file}: row {number} ({str(row[0])[:16]}…): hash mismatch: row was modified; nothing was imported"
             )
     return rows
+
+
+def serves(call: Call, limit: int | None, reply: Reply) -> bool:
+    """Whether a reply that was asked for under `limit` tokens is one to `call`."""
+    if reply.error is not None or limit == call.max_tokens:
+        return reply.error is None
+    ended = reply.finish_reason != "length"
+    return ended and (call.max_tokens is None or (reply.completion_tokens or 0) <= call.max_tokens)

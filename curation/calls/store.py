@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from curation.calls.attempts import ADDED, ADDED_IN, COLUMNS, Attempt, Row, read_rows, row_of, write_rows
+from curation.calls.attempts import ADDED, ADDED_IN, COLUMNS, Attempt, Row, read_rows, row_of, serves, write_rows
 from curation.calls.call import Call, Reply
 from curation.calls.foreign import MOST_TOKENS
 from curation.calls.opening import (
@@ -116,7 +116,7 @@ class Store:
         ended by itself within them. What an earlier version kept as a reply and is none, is not there."""
         for limit, *values in self.db.execute(FIND, (call.key,)).fetchall():
             reply = reply_of(values)
-            if _serves(call, limit, reply):
+            if serves(call, limit, reply):
                 return reply
         return None
 
@@ -247,11 +247,3 @@ def _has_delimiter(text: str | None) -> bool:
 
 def _sqlite_type(kind: pa.DataType) -> str:
     return "INTEGER" if kind == pa.int64() else "TEXT"
-
-
-def _serves(call: Call, limit: int | None, reply: Reply) -> bool:
-    """Whether a reply that was asked for under `limit` tokens is one to `call`."""
-    if reply.error is not None or limit == call.max_tokens:
-        return reply.error is None
-    ended = reply.finish_reason != "length"
-    return ended and (call.max_tokens is None or (reply.completion_tokens or 0) <= call.max_tokens)

@@ -5,7 +5,6 @@ section maps names to entries, each entry is typed by the module that COLLECTION
 """
 
 import importlib
-import math
 import re
 import sys
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from curation.core.kinds import KIND_FOLDERS, kind, kinds
 from curation.core.messages import did_you_mean, format_validation_errors, show_value
 from curation.core.outdated import refuse_outdated
 from curation.core.parsed import parse_yaml, read_bytes
+from curation.core.plain import plain
 from curation.core.references import Parts, entries, find_dangling
 from curation.core.run_cache import find_passed_over
 from curation.core.study import Entries, Study
@@ -81,24 +81,6 @@ def column(text: str) -> str:
 
 
 Column = Annotated[str, AfterValidator(column)]
-
-
-def plain(value: Any) -> Any:
-    """`value`, if it is made of text, finite numbers, true, false, null, lists and mappings by text. Raises
-    ValueError otherwise."""
-    match value:
-        case dict():
-            if odd := [key for key in value if not isinstance(key, str)]:
-                raise ValueError(f"{show_value(odd[0])} is no text, which a key must be; put it in quotes")
-            return {key: plain(inner) for key, inner in value.items()}
-        case list():
-            return [plain(inner) for inner in value]
-        case float() if not math.isfinite(value):
-            raise ValueError(f"{value} is not a finite number")
-        case None | str() | int() | float():
-            return value
-        case _:
-            raise ValueError(f"{show_value(value)} is neither text nor a number; put it in quotes if it is text")
 
 
 Plain = Annotated[Any, AfterValidator(plain)]  # what another library is passed as it is

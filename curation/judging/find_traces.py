@@ -14,7 +14,7 @@ from curation.tables.prompt_identity import identities, match_identities
 from curation.tables.texts import text_ids
 from curation.tables.user_prompts import COLUMN_TYPES as PROMPT_TYPES
 from curation.tables.user_prompts import read_prompts
-from curation.tables.user_ratings import refuse_other_text
+from curation.tables.user_ratings import find_other_text
 from curation.tables.user_table import UserTable
 from curation.tables.user_values import INDEX, KEY, TEXT, ColumnType
 
@@ -75,11 +75,13 @@ def find_traces(
     traces: pl.DataFrame,
     prompts: pl.DataFrame,
     table: UserTable,
+    unmatched: str,
 ) -> pl.DataFrame:
     """row and trace_id of those rows of `given` that are about a trace; it has `row` and our names of `columns`. By its
     texts a row is about every trace that says the same, else about one.
 
-    Raises CurationError if a row is about several that it does not tell apart, or has another text than its trace.
+    Raises CurationError if a row is about several that it does not tell apart, or has another text than its trace,
+    unless `unmatched` says that such are dropped.
     """
     keys = [name for name in NUMBERS if getattr(columns, name)]
     if columns.trace_id is not None:
@@ -101,7 +103,8 @@ def find_traces(
     rows = rows.join(ours, on=keys, suffix="_ours", maintain_order="left")
     _refuse_several(columns, given, rows, table)
     if not columns.by_text:
-        _refuse_other_texts(columns, given, rows, traces, table)
+        others = _find_other_texts(columns, given, rows, traces, table, unmatched)
+        rows = rows.filter(~pl.col("row").is_in(others.implode()))
     return rows.select("row", pl.col("found").alias("trace_id"))
 
 
@@ -157,17 +160,24 @@ def _refuse_several(columns: TraceColumns, given: pl.DataFrame, rows: pl.DataFra
     )
 
 
-def _refuse_other_texts(
-    columns: TraceColumns, given: pl.DataFrame, rows: pl.DataFrame, traces: pl.DataFrame, table: UserTable
-) -> None:
-    """Raises CurationError if a text of a row is not that of its trace."""
+def _find_other_texts(
+    columns: TraceColumns,
+    given: pl.DataFrame,
+    rows: pl.DataFrame,
+    traces: pl.DataFrame,
+    table: UserTable,
+    unmatched: str,
+) -> pl.Series:
+    """The rows of which a text is not that of its trace. Raises CurationError if they are not to be dropped."""
+    found = rows["row"].clear()
     for name in TEXTS:
         if column := getattr(columns, name):
             ours = traces.select(pl.col("trace_id").alias("found"), pl.col(name).fill_null("").alias("ours"))
             key = next(ours for ours in KEYS if getattr(columns, ours))
             texts = rows.select("row", "found").join(given.select("row", key, name), on="row", maintain_order="left")
             texts = texts.join(ours, on="found", maintain_order="left")
-            refuse_other_text(table, column, texts.select("row", key, name, "ours"))
+            found = found.append(find_other_text(table, column, texts.select("row", key, name, "ours"), unmatched))
+    return found
 
 
 def describe_key(columns: TraceColumns, given: pl.DataFrame) -> str:

@@ -33,7 +33,7 @@ MOST_WORDS = 5  # in a message
 
 class RowParams(UserFileParams):
     """What judges of kind imported, of traces and of pairs, say of a file. `unmatched` says what becomes of rows about
-    nothing of ours.
+    nothing of ours, or about a trace that says something else by now.
 
     What may be left out: `dimensions` (our name: the file's), the columns of a wide file, or of a long one the words in
     the column `dimension`; `repeat`, a column that numbers the rows about one thing from 0, in the order of time, or

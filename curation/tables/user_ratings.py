@@ -20,23 +20,29 @@ SAME_TEXT = (
 )
 
 
-def refuse_other_text(table: UserTable, column: str, rows: pl.DataFrame) -> None:
-    """Nothing, if the file's texts are those that our tables have. Raises CurationError, naming the first that is not.
+def find_other_text(table: UserTable, column: str, rows: pl.DataFrame, unmatched: str) -> pl.Series:
+    """The file's rows whose text is not the one that our tables have by now: if they may be dropped, and a line on
+    stderr counts them. Raises CurationError, naming the first, if not.
 
     `rows` has row and id of the file's rows, the file's text (null: nothing to compare), and ours, in this order. Texts
     are the same as `text_ids` has it.
     """
     *_, text, ours = rows.columns
     other = rows.filter(rows[text].is_not_null() & text_ids(rows[text]).ne_missing(text_ids(rows[ours])))
-    if other.height:
+    if other.height and unmatched == "drop":
+        count = say_count(other["row"].n_unique(), "row has", "rows have")
+        print(one_line(f"{table.name}: {count} another text in column {column!r} than our tables"), file=sys.stderr)
+    elif other.height:
         number, of, theirs, our = other.row(0)
         theirs, our = clip(theirs, MOST_SHOWN), clip(our or "", MOST_SHOWN)
         raise CurationError(
             one_line(
                 f"{table.at(number)}: column {column!r} has another text than {of}: {theirs!r}, not {our!r}, as in "
-                f"{say_count(other.height, 'row')}; take ids and texts from `curation sql` at once"
+                f"{say_count(other.height, 'row')}; take ids and texts from `curation sql` at once, or set "
+                "unmatched: drop"
             )
         )
+    return other["row"]
 
 
 def number_repeats(

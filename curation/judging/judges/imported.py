@@ -211,7 +211,7 @@ def _find_rated(
     found, lost = [], []
     for number, (place, trace, _) in enumerate(settings.rated):
         keys = given.select("row", *(pl.col(f"{place}{ours}").alias(ours) for ours in trace.named()))
-        mine = find_traces.find_traces(trace, keys, traces, prompts, table)
+        mine = find_traces.find_traces(trace, keys, traces, prompts, table, settings.unmatched)
         found.append(mine.with_columns(pl.lit(number).alias("response")))
         absent = keys.join(mine, on="row", how="anti", maintain_order="left")
         lost += [(absent["row"][0], absent.height, find_traces.describe_key(trace, absent))] if absent.height else []

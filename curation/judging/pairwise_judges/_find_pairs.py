@@ -9,7 +9,7 @@ from curation.core.messages import show_value
 from curation.core.text import one_line
 from curation.judging.find_traces import describe_key, find_traces
 from curation.judging.pairwise_judges._kind import Compared
-from curation.tables.user_ratings import KEEP_TEXT, SAME_TEXT, refuse_other_text, refuse_unmatched
+from curation.tables.user_ratings import KEEP_TEXT, SAME_TEXT, find_other_text, refuse_unmatched
 from curation.tables.user_table import UserTable
 
 if TYPE_CHECKING:
@@ -77,17 +77,20 @@ def _find_by_id(settings: "Params", table: UserTable, given: pl.DataFrame, compa
                 f"{several.filter(row=row).height} comparisons; name the columns of both traces as a and b"
             )
         )
-    _refuse_other_texts(settings, table, rows, compared.traces)
-    return rows.select("row", "first", "second", "own")
+    others = _find_other_texts(settings, table, rows, compared.traces)
+    return rows.filter(~pl.col("row").is_in(others.implode())).select("row", "first", "second", "own")
 
 
-def _refuse_other_texts(settings: "Params", table: UserTable, rows: pl.DataFrame, traces: pl.DataFrame) -> None:
-    """Raises CurationError if a text of a row is not that of its trace."""
+def _find_other_texts(settings: "Params", table: UserTable, rows: pl.DataFrame, traces: pl.DataFrame) -> pl.Series:
+    """The rows of which a text is not that of its trace. Raises CurationError if they are not to be dropped."""
+    found = rows["row"].clear()
     for name, (side, text) in TEXTS.items():
         if column := getattr(settings, name):
             ours = traces.select(pl.col("trace_id").alias(side), pl.col(text).fill_null("").alias("ours"))
             both = rows.join(ours, on=side, maintain_order="left")
-            refuse_other_text(table, column, both.select("row", "pair_id", name, "ours"))
+            texts = both.select("row", "pair_id", name, "ours")
+            found = found.append(find_other_text(table, column, texts, settings.unmatched))
+    return found
 
 
 def _find_two(settings: "Params", table: UserTable, given: pl.DataFrame, compared: Compared) -> pl.DataFrame:
@@ -96,7 +99,7 @@ def _find_two(settings: "Params", table: UserTable, given: pl.DataFrame, compare
     for side, name in (("a", "first"), ("b", "second")):
         columns = getattr(settings, side)
         keys = given.select("row", *(pl.col(f"{side}.{ours}").alias(ours) for ours in columns.named()))
-        mine = find_traces(columns, keys, compared.traces, compared.prompts, table)
+        mine = find_traces(columns, keys, compared.traces, compared.prompts, table, settings.unmatched)
         found.append(mine.rename({"trace_id": name}))
     rows = found[0].join(found[1], on="row", maintain_order="left_right")
     return rows.with_columns(pl.lit(None, pl.Int64).alias("own"))
