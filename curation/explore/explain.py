@@ -21,17 +21,20 @@ from curation.tables.messages import full_messages
 MOST_PAIRS = 200  # of a prompt or a trace that are listed
 
 
-def explain(tables: Tables, hit: Hit, rendered: bool = False, numbers: bool = True) -> Row:
+def explain(tables: Tables, hit: Hit, rendered: bool = False, numbers: bool = True, most: int | None = None) -> Row:
     """What is known of `hit`: `kind`, `id`, what the tables hold by the names of their columns, and `origin`: the lines
     of params.yaml, the revision, the entries of dvc.lock, and the tables that are `absent`. The ledger's calls are
     among it where there is one, and with `rendered` what the student reads of each trace. Without `numbers` a pair's
-    verdicts are what the tables of the selections say, and are not worked out."""
+    verdicts are what the tables of the selections say, and are not worked out. `most`: the letters of its texts up to
+    which calls are worked out."""
     tables, study, notes = tables.begin(), tables.study, list[str]()
     named = {"run": describe_run, "selection": describe_selection, "arm": describe_arm}
     if hit.kind in named:
         found = named[hit.kind](tables, str(hit.id))
     else:
         with opened_ledger(study) as (ledger, notes):
+            if most is not None and (letters := _count_letters(tables, hit)) > most:
+                ledger, notes = None, [f"no calls: of texts of {letters:,} letters they take long to find"]
             found = _describe(tables, hit, ledger, numbers)
     if rendered and hit.kind in ("pair", "trace"):
         render_traces(study, found["prompt"], [found[side] for side in SIDES if side in found] or [found])
@@ -52,6 +55,20 @@ def _describe(tables: Tables, hit: Hit, ledger: DryLedger | None, numbers: bool)
     if hit.kind == "pair":
         return _pair(tables, int(hit.id), ledger, numbers)
     return {"trace": _trace, "prompt": _prompt}[hit.kind](tables, int(hit.id), ledger)
+
+
+def _count_letters(tables: Tables, hit: Hit) -> int:
+    """How long the texts are of which calls are made: the prompt and the traces of a pair, or those of a trace."""
+    if hit.kind not in ("pair", "trace"):
+        return 0
+    ids, columns = [hit.id], [f"{side}_trace_id" for side in SIDES]
+    if hit.kind == "pair":
+        ids = [row[name] for row in tables.find("pairs", pl.col("pair_id") == hit.id, columns) for name in columns]
+    traces = tables.find("traces", pl.col("trace_id").is_in(ids), ["prompt_id", "characters"])
+    asked = pl.col("prompt_id").is_in([row["prompt_id"] for row in traces])
+    prompts = tables.find("prompts", asked, ["prompt"])
+    said = sum(len(message["content"] or "") for row in prompts for message in row["prompt"])
+    return said + sum(row["characters"] or 0 for row in traces)
 
 
 def _pair(tables: Tables, pair_id: int, ledger: DryLedger | None, numbers: bool) -> Row:

@@ -140,7 +140,8 @@ def _said(trace: Row, heading: str, full: bool, first: bool = False) -> Iterator
         yield f"  rendered {part}:"
         yield from barred(text, full)
     for row in trace["siblings"]:
-        how = "the same text" if row["identical"] else f"nearly the same text ({row['similarity']:g})"
+        part = f" of its first {row['letters']:,} letters" if row["letters"] else ""
+        how = "the same text" if row["identical"] else f"nearly the same text ({row['similarity']:g}{part})"
         yield f"  {how}: trace {row['trace_id']} ({row['generator']}, sample {row['sample_index']})"
     for row in trace["ratings"]:
         yield f"  your rating: {say_facts(row)}"

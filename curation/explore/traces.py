@@ -16,6 +16,7 @@ from curation.prompts.questions import tokens
 NEAR = 0.8  # the Jaccard similarity of two texts' shingles from which on they are called nearly the same
 SHINGLE = 3  # tokens
 MOST_SIBLINGS = 1000  # traces of a prompt that are compared
+MOST_COMPARED = 500_000  # letters of all of them: of more, what each begins with
 SIBLING, TEXTS = ("trace_id", "generator", "sample_index"), ("reasoning", "completion")
 
 
@@ -80,20 +81,24 @@ def find_beside(tables: Tables, prompt_ids: Collection[int]) -> list[Row]:
 
 def find_siblings(trace: Row, beside: list[Row]) -> list[Row]:
     """Those of `beside` of the same prompt that have the same text, or nearly: a Jaccard similarity of NEAR or more of
-    their shingles of SHINGLE tokens. The most similar come first."""
+    their shingles of SHINGLE tokens. The most similar come first. `letters`: how many of each text were compared, None
+    where it was all of them."""
     if trace["completion"] is None:
         return []
     others = [row for row in beside if row["prompt_id"] == trace["prompt_id"] and row["trace_id"] != trace["trace_id"]]
     if not others:
         return []
-    said = pl.Series("said", [f"{row['reasoning'] or ''}\n{row['completion']}" for row in [trace, *others]])
-    own, *theirs = (shingles(text, SHINGLE) for text in said.to_frame().select(tokens(pl.col("said"))).to_series())
+    said = [f"{row['reasoning'] or ''}\n{row['completion']}" for row in [trace, *others]]
+    most = max(map(len, said)) if sum(map(len, said)) <= MOST_COMPARED else MOST_COMPARED // len(said)
+    texts = pl.DataFrame({"said": [text[:most] for text in said]})
+    own, *theirs = (shingles(text, SHINGLE) for text in texts.select(tokens(pl.col("said"))).to_series())
     found = []
-    for row, similarity in zip(others, jaccard_similarities(own, theirs).tolist(), strict=True):
+    for row, text, similarity in zip(others, said[1:], jaccard_similarities(own, theirs).tolist(), strict=True):
         identical = row["text_id"] == trace["text_id"]
         if identical or similarity >= NEAR:
-            kept = {key: row[key] for key in SIBLING}
-            found.append(kept | {"identical": identical, "similarity": round(similarity, 3)})
+            letters = most if max(len(said[0]), len(text)) > most else None
+            about = {"identical": identical, "similarity": round(similarity, 3), "letters": letters}
+            found.append({key: row[key] for key in SIBLING} | about)
     return sorted(found, key=lambda row: (not row["identical"], -row["similarity"], row["trace_id"]))
 
 

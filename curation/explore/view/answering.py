@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial, wraps
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from curation.explore.page import render
+from curation.explore.view.bounded import cut_texts
 from curation.explore.view.opened import Opened
 from curation.tables.expressions.syntax import engine
 
@@ -21,6 +22,7 @@ T = TypeVar("T")
 MOST_SECONDS = 60  # for one answer, from when it is asked for
 SECONDS_BETWEEN_LOOKS = 0.2  # at whether somebody still waits
 WAYS = ("source", "differences")  # to show texts in
+WHOLE, YES = "whole", "yes"  # what an address says where texts are not cut
 MOST_BYTES = 1_000_000  # of a form
 
 
@@ -83,10 +85,19 @@ def opened(request: Request) -> Opened:
 
 
 def show(request: Request, template: str, status: int = 200, **values: Any) -> Response:
-    """The page that a template makes of the values, with the view's own head and navigation around it."""
-    around = {"base": "view_base.html", "places": request.app.state.places, "here": request.url.path}
+    """The page that a template makes of the values, with the view's own head and navigation around it. Of very long
+    texts it has the beginning, and leads to itself with all of them."""
+    around: dict[str, Any] = {"base": "view_base.html", "places": request.app.state.places, "here": request.url.path}
     around["way"] = read_way(request)
+    if not shows_whole(request):
+        values, around["cut"] = cut_texts(values)
+        around["whole"] = f"?{urlencode([*request.query_params.multi_items(), (WHOLE, YES)], errors='replace')}"
     return Response(render(template, **around, **values), status, media_type="text/html")
+
+
+def shows_whole(request: Request) -> bool:
+    """Whether the address wants all of long texts too."""
+    return request.query_params.get(WHOLE) == YES
 
 
 def read_way(request: Request) -> str:

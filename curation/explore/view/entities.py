@@ -11,8 +11,9 @@ from starlette.routing import Route
 from curation.core.errors import CurationError
 from curation.explore.explain import explain
 from curation.explore.find import MOST, NotFound, find
-from curation.explore.view.answering import opened, reads, show
+from curation.explore.view.answering import opened, reads, show, shows_whole
 from curation.explore.view.asked import FORMS
+from curation.explore.view.bounded import MOST_SHOWN
 from curation.explore.view.listing import neighbours
 
 MOST_AT_ONCE = 1_000_000  # pairs that are counted for a page that did not ask for it
@@ -40,7 +41,8 @@ def show_entity(request: Request) -> Response:
     query, ways = request.query_params, _ways_on(request, kind) if kind in FORMS else {}
     numbers = kind != "pair" or query.get("why") == "numbers" or tables.count("pairs") <= MOST_AT_ONCE
     more = None if numbers else f"?{urlencode([*query.multi_items(), ('why', 'numbers')])}#selections"
-    return show(request, "why.html", found=explain(tables, hits[0], numbers=numbers), more=more, **ways)
+    found = explain(tables, hits[0], numbers=numbers, most=None if shows_whole(request) else MOST_SHOWN)
+    return show(request, "why.html", found=found, more=more, **ways)
 
 
 def _ways_on(request: Request, kind: str) -> dict[str, Any]:
