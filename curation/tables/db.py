@@ -35,7 +35,6 @@ PART_COLUMNS = {  # of views of tables whose parts do not say which they are: th
     "subsets": "selection",
     "unpaired": "selection",
 }
-
 SAFE = {  # settings, the last of which keeps all others as they are
     "memory_limit": "'2GB'",
     "threads": "2",
@@ -81,9 +80,8 @@ def connect(
     on however many threads.
 
     Views are made from the names that params declares, so a deleted judge's file is not read; with `subsets` only what
-    findings of these are read from. `safe`: its SQL
-    opens no file, no network and no extension, and changes no setting; it has the tables from pyarrow. Raises
-    CurationError on bad params.
+    findings of these are read from. `safe`: its SQL opens no file, no network and no extension, and changes no setting;
+    it has the tables from pyarrow. Raises CurationError on bad params.
     """
     study = params if isinstance(params, Study) else read(Path(params))
     data = study.path.parent / contracts.DATA
@@ -238,12 +236,8 @@ def _quote(text: Path | str) -> str:
 
 def views(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The names of the views that `connect` made, in order."""
-    return [
-        row[0]
-        for row in connection.sql(
-            "select view_name from duckdb_views() where not internal and view_name not like '%.parquet' order by all"
-        ).fetchall()
-    ]
+    made = "select view_name from duckdb_views() where not internal and view_name not like '%.parquet' order by all"
+    return [name for (name,) in connection.sql(made).fetchall()]
 
 
 def questions() -> dict[str, str]:
