@@ -10,3 +10,5 @@ document.querySelectorAll(".ways input").forEach((one) => one.addEventListener("
   document.querySelectorAll(".around a[rel]").forEach((link) => { link.href = keep(link.href, one.value); });
   document.querySelectorAll("form.label").forEach((form) => { form.action = keep(form.action, one.value); });
 }));
+// What a judge says under a score at focus goes away with Escape.
+addEventListener("keydown", (event) => { if (event.key === "Escape" && event.target.matches?.(".why")) event.target.blur(); });
