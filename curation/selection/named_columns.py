@@ -1,6 +1,7 @@
 """Rows with the columns that expressions name."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import duckdb
@@ -55,15 +56,29 @@ class NamedColumns:
         if parsed.has_window:
             return np.arange(len(rows))
         for column in parsed.columns:
-            texts = self._read_column(column)
-            if not _repeats(texts):
+            if (numbered := self._number_texts(column)) is None:
                 return np.arange(len(rows))
-            known = texts.drop_nulls().unique().sort()
-            if (kinds := kinds * (len(known) + 1)) >= len(rows):
+            number, count = numbered
+            if (kinds := kinds * count) >= len(rows):
                 return np.arange(len(rows))
-            number = texts.cast(pl.Enum(known)).to_physical().cast(pl.UInt16).fill_null(len(known)).to_numpy()
-            kind = kind * (len(known) + 1) + number[rows]
+            kind = kind * count + number[rows]
         return kind
+
+    def _number_texts(self, column: ColumnName) -> tuple[np.ndarray, int] | None:
+        """A number for each text of a column, null among them, and how many there are; None where they do not
+        repeat."""
+        if column not in self._numbered:
+            texts, numbered = self._read_column(column), None
+            if _repeats(texts):
+                known = texts.drop_nulls().unique().sort()
+                number = texts.cast(pl.Enum(known)).to_physical().cast(pl.UInt16).fill_null(len(known)).to_numpy()
+                numbered = number, len(known) + 1
+            self._numbered[column] = numbered
+        return self._numbered[column]
+
+    @cached_property
+    def _numbered(self) -> dict[ColumnName, tuple[np.ndarray, int] | None]:
+        return {}
 
     def values_if_any(self, expression: str, rows: np.ndarray) -> pl.Series:
         """The value of the expression for each of `rows`, null where it fails on one; where it has a window, for all
