@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from curation.core.text import shorten
 
-MOST_ROWS, LONGEST = 150, 46  # of a panel; letters of a name
+MOST_ROWS, MOST_LINES, LONGEST = 150, 250, 46  # of a panel; of a figure, with titles; letters of a name
 WIDTHS = dict.fromkeys(" ijlftrI.,:;|'!()[]-", 5.0) | dict.fromkeys("mwMW@%", 12.0)  # of letters, in wide fonts
 LETTER, CAPITAL, BOLD = 7.8, 9.5, 1.15  # of all others, small ones and digits, and the rest; how much wider bold is
 PLOT, LINE, GAP = 320, 18, 10  # widths and a line's height, in units of the drawing
@@ -47,22 +47,34 @@ class Figure(NamedTuple):
 
 def lay_out_intervals(figure: Figure) -> dict[str, object]:
     """The figure with all places worked out, for `intervals.svg`."""
-    panels, top = [], 0
-    shown = [line for panel in figure.panels for line in panel.lines[:MOST_ROWS] if not line.heading]
+    panels, top, drawn = [], 0, _choose_panels(figure.panels)
+    shown = [line for panel in drawn for line in panel.lines[:MOST_ROWS] if not line.heading]
     names, numbers = (width_of(texts) + GAP for texts in (
         [shorten(line.name, LONGEST) for line in shown], [line.says for line in shown]))  # fmt: skip
     names = ceil(BOLD * names) if any(line.primary for line in shown) else names
-    for panel in figure.panels:
-        ticks = _find_ticks([one for one in figure.panels if one.unit == panel.unit])
+    for panel in drawn:
+        ticks = _find_ticks([one for one in drawn if one.unit == panel.unit])
         placed = _place(panel, top, ticks, names)
         panels.append(placed)
         top = int(placed["bottom"]) + 26  # type: ignore[call-overload]
-    titles = BOLD * width_of([panel.title for panel in figure.panels])
+    more = len(figure.panels) - len(drawn)
+    top += LINE if more else 0
+    titles = BOLD * width_of([panel.title for panel in drawn])
     return {
         "id": figure.name, "title": figure.title, "text": figure.text, "panels": panels,
         "width": max(names + PLOT + GAP + numbers, ceil(titles)), "height": max(top, 1),
-        "names": names - GAP, "right": names + PLOT + GAP,
+        "names": names - GAP, "right": names + PLOT + GAP, "left_out": more,
     }  # fmt: skip
+
+
+def _choose_panels(panels: Sequence[Panel]) -> Sequence[Panel]:
+    """The first ones, as many as can be looked at."""
+    lines = 0
+    for at, panel in enumerate(panels):
+        lines += min(len(panel.lines), MOST_ROWS) + 2  # its title and its axis
+        if at and lines > MOST_LINES:
+            return panels[:at]
+    return panels
 
 
 def width_of(texts: Iterable[str]) -> int:

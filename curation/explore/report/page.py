@@ -19,8 +19,9 @@ from curation.explore.report.shares import Shares, draw_flow, lay_out_shares
 from curation.explore.report.sweep import Swept, sweep
 
 MOST_BYTES = 5_000_000
-LETTERS = (8000, 2000, 400, 100)  # of a text that are shown: the most with which the page is small enough
-MOST_ROWS = 400  # of a table
+# letters of a text and rows of a table that are shown: the most with which the page is small enough
+SHOWN = ((8000, 400), (2000, 400), (400, 400), (100, 100), (100, 20))
+MOST_CARDS = 30  # that stand open
 Drawn: TypeAlias = Figure | Curves | Cells | Shares
 DRAWN_BY: dict[type[Drawn], tuple[str, Callable[[Any], dict[str, object]]]] = {  # the template, and what it is given
     Figure: ("intervals.svg", lay_out_intervals),
@@ -50,8 +51,9 @@ def write_report(study: Study, folder: Path) -> None:
         values: dict[str, Any] = {"figures": drawn, "steps": steps} | _tables(asked)
         shown.advance(note="tables")
         chosen, page = list(worth.choose_pairs(asked, swept)), b""
-        for letters in LETTERS:
-            page = render("report.html", script=_script(), pairs=worth.describe_pairs(asked, chosen, letters), **values)
+        for letters, most in SHOWN:
+            pairs = worth.describe_pairs(asked, chosen, letters)
+            page = render("report.html", script=_script(), pairs=pairs, most=most, **values)
             if len(page) < MOST_BYTES:
                 break
         shown.advance(note="page")
@@ -76,19 +78,22 @@ def _figures(asked: Asked, swept: Swept, steps: list[Row]) -> Iterator[Drawn]:
 
 
 def _tables(asked: Asked) -> dict[str, Any]:
+    cards = scorecard.scorecards(asked)
     return {
         "said": list(words.say_study(asked)),
-        "cards": scorecard.scorecards(asked),
+        "cards": cards,
+        "open_cards": MOST_CARDS,
+        "graded": [row for card in cards for row in card["measured"]],
         "aspects": scorecard.ASPECTS,
         "because": scorecard.BECAUSE,
         "by_generators": asked.ask("generator_deltas", "select * from generator_deltas where n > 0 order by all"),
         "subsets": subsets.list_subsets(asked),
+        "labelled": subsets.list_labelled(asked),
         "findings": list(subsets.list_findings(asked)),
         "contrasts": gained.list_contrasts(asked),
         "gains": gained.list_gains(asked),
         "calls": cost.list_calls(asked.study),
         "work": list(cost.list_work(asked)),
-        "most": MOST_ROWS,
     }
 
 

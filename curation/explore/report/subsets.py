@@ -31,6 +31,14 @@ left join kept as k on k.own = n.own and k.pair_id = s.pair_id
 group by n.own, n.control, n.subset
 order by n.own, n.control <> '', n.control <> 'itself', n.subset
 """
+LABELLED = """
+select u.selection as subset, count(*) as traces, count(*) filter (u.label) as desirable,
+    count(distinct u.prompt_id) as prompts,
+    median(t.characters) filter (u.label) as desirable_characters,
+    median(t.characters) filter (not u.label) as undesirable_characters
+from unpaired as u join subset_rules as r using (selection) join traces as t using (trace_id)
+where r.examples = 'labelled' group by u.selection order by u.selection
+"""
 SOURCES = """
 select s.selection as subset, p.source, count(*) as n from subsets as s join prompts as p using (prompt_id)
 group by all order by subset, n desc, source
@@ -48,6 +56,11 @@ def list_subsets(asked: Asked) -> list[Row]:
         row | {"sources": sources.get(row["subset"], {}), "found": found.get(row["subset"], {})}
         for row in asked.ask("subsets selections traces", SUBSETS)
     ]
+
+
+def list_labelled(asked: Asked) -> list[Row]:
+    """Each subset that labels traces itself: how many, how many of them desirable, and their lengths."""
+    return asked.ask("subset_rules traces unpaired", LABELLED)
 
 
 def list_findings(asked: Asked) -> Iterator[Row]:
