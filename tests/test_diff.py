@@ -1,8 +1,8 @@
 """`curation diff`, between real revisions of git and DVC, each of which differs from `base` in one thing.
 
 Kinds of fault: a change that is not told, or told where nothing changed; one laid to what did not change; a pair that
-is counted twice, or under the wrong reason; what is absent taken for what left; text that a terminal or a browser acts
-on; a condition that passes where it should fail.
+is counted twice, or under the wrong reason; what is absent taken for what left, or for what is the same; text that a
+terminal or a browser acts on; a condition that passes where it should fail.
 """
 
 import json
@@ -255,6 +255,18 @@ def test_what_no_cache_has_is_named_and_does_not_count_as_left(study: Path, tmp_
     assert "in neither DVC's cache nor a remote, so left out; `dvc fetch --all-commits`" in done.stderr
     assert done.returncode == 1 and "overlap.clear is no figure of this comparison" in done.stderr
     assert "traces      10 → 10: no change" in done.stdout
+    assert "selections  no change; 1 not compared" in done.stdout
+    assert "data/selections/clear.parquet" in json.loads(asked(folder, "budget", "--json").stdout)["not_compared"]
+
+
+def test_what_is_not_there_is_not_told_as_the_same(study: Path, tmp_path: Path) -> None:
+    """Of a clone without a cache and without a remote; what dvc.lock has under one hash is the same all the same."""
+    git(tmp_path, "clone", "-q", study.as_uri(), "clone")
+    done = asked(tmp_path / "clone", "base", "budget", "--fail-on", "overlap.clear < 0.9")
+    lines = dict(re.findall(r"^(\w+) +(.*)$", done.stdout, re.MULTILINE))
+    assert lines["traces"] == lines["scores"] == lines["contrasts"] == "no change, by dvc.lock"
+    assert lines["selections"] == lines["arms"] == "not compared, for lack of their tables"
+    assert done.returncode == 1 and "overlap.clear is no figure of this comparison" in done.stderr
 
 
 def test_what_is_not_checked_out_has_not_left(study: Path, tmp_path: Path) -> None:
@@ -265,7 +277,7 @@ def test_what_is_not_checked_out_has_not_left(study: Path, tmp_path: Path) -> No
     assert done.stdout.count("no change") == 8 and "in dvc.lock, and not there, so read as that" in done.stderr
     shutil.rmtree(tmp_path / "clone/.dvc/cache")
     done = asked(tmp_path / "clone", "HEAD")
-    assert "no change" in done.stdout and "prompts" not in done.stdout and "traces" not in done.stdout
+    assert done.stdout.count("no change, by dvc.lock") == 8
     done = asked(tmp_path / "clone", str(study))
     assert " left" not in done.stdout and "the working tree" in done.stdout
     assert "or `git fetch --unshallow`" in asked(tmp_path / "clone", "budget").stderr

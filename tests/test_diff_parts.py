@@ -1,7 +1,8 @@
 """What `curation diff` is made of, each held to a slow way; and `curation metrics diff`.
 
 Kinds of fault: rows that are matched wrongly where tables are not in order, or not at all; a rank correlation that ties
-bend; a setting that differs and is not named; a metric that moved and is hidden, or one that did not and is shown.
+bend; a table that is elsewhere, taken for one whose rows went; a setting that differs and is not named; a metric that
+moved and is hidden, or one that did not and is shown.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import world
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
@@ -20,8 +22,11 @@ from served import ran
 from versions import git
 
 from curation.explore.changes.causes import differences
+from curation.explore.changes.diff import diff
 from curation.explore.changes.kept import jaccard, spearman
 from curation.explore.changes.reading import Match, gather, match_keys, match_rows
+from curation.explore.changes.summary import PLACES, summarize
+from curation.explore.changes.version import File, Out, Version
 
 PAGE = (Path(__file__).parents[1] / "docs/diff.md").read_text()
 KEYS = st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9), unique=True, max_size=12)
@@ -57,6 +62,26 @@ def test_the_rank_correlation_is_scipys(pairs: list[tuple[int, int]]) -> None:
 
 def test_the_overlap_of_nothing_is_none() -> None:
     assert (jaccard(0, 0, 0), jaccard(0, 2, 0), jaccard(2, 2, 2), jaccard(1, 2, 2)) == (None, 0, 1, 1 / 3)
+
+
+@pytest.mark.parametrize("absent", ["before", "after"])
+def test_what_one_version_has_elsewhere_neither_came_nor_went(tmp_path: Path, absent: str) -> None:
+    """A file of each table, one at a time: contrasts of which one version's are in no cache were told as having a
+    result in one version only."""
+    world.write(world.sound(), tmp_path)
+    files = {file.relative_to(tmp_path).as_posix(): file for file in sorted((tmp_path / "data").rglob("*.parquet"))}
+    for line, place in ((line, place) for line, places in PLACES.items() for place in places):
+        name = next(one for one in files if one == place or one.startswith(f"{place}/"))
+        versions = {when: Version(when, world.settings(), {"stage": {}}, {}) for when in ("before", "after")}
+        for when, version in versions.items():
+            version.files |= {one: File(None if (one, when) == (name, absent) else file, f"{one} {when}")
+                              for one, file in files.items()}  # fmt: skip
+            version.outs |= {one: Out("stage", f"{one} {when}") for one in files}
+        found = diff(versions["before"], versions["after"])
+        assert found.to_json(with_rows=False)["not_compared"] == [name]
+        said = dict(summarize(found))
+        assert not [text for text in said.values() if " entered" in text or " left" in text or "one version" in text]
+        assert "not compared" in said[line], name
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import to_label
 import world
 from browser import launched, opened
 from hostile import TEXTS
+from ruamel.yaml import YAML
 from served import started
 from viewing import Viewed, viewing
 
@@ -279,3 +280,19 @@ def test_hostile_texts_do_nothing_and_are_labelled_as_any(tmp_path: Path) -> Non
         assert heard.dialogs == heard.console == []
         assert all(address.startswith((server.root, "data:,")) for address in heard.requests)
         assert len(rows()) == 3 and to_label.read_back(tmp_path)["people"].height == 3
+
+
+def test_no_sample_is_offered_that_the_study_cannot_have(tmp_path: Path) -> None:
+    """A study without a selection that ranks, and with what one judge says alone."""
+    to_label.write(tmp_path)
+    file = tmp_path / "params.yaml"
+    params = YAML(typ="safe").load(file)
+    with viewing(tmp_path) as viewed:
+        assert viewed.ask("/label").text.count('name="sample"') == 3
+    for body in params["selections"].values():
+        body["value"] = None
+        body["keep"] = {"kind": "random"}
+    YAML().dump(params, file)
+    with viewing(tmp_path) as viewed:
+        said = viewed.ask("/label").text
+    assert said.count('name="sample"') == 2 and "near a selection" not in said

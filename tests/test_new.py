@@ -134,6 +134,30 @@ def test_another_study_s_registration_is_kept_beside_and_never_taken_for_this_on
     assert there.exists() and "of another study" not in capsys.readouterr().out.splitlines()[-4:]
 
 
+def test_dvc_finds_a_registration_of_the_new_study() -> None:
+    """The kind of fault: a file that a stage depends on is put aside, and `dvc repro` stops where it is missing."""
+    three_outputs(Path("out"))
+    Path("dvc.yaml").write_text("stages: {}\n")
+    there = Path("registered.yaml")
+    registration.register("h1", {"contrast": {}}, False, there)
+    study = written("out")
+    assert registration.standing(study) is None and registration.read_registration(there) is not None
+    assert not [*registration.find_absent(study)] and Path("registered.yaml.old").exists()
+    there.unlink()
+    new.main(["out", "--out", "other.yaml"])
+    assert not there.exists()
+    new.main(["out", "--replace"])
+    assert there.exists()
+
+
+def test_a_long_value_is_shown_with_a_sign_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = (f"{number} and five, added up, come to {number + 5}" for number in range(4))
+    rows = [{"prompt": f"{number} + 5?", "completion": text, "model": "m"} for number, text in enumerate(texts)]
+    Path("mine.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    new.main(["mine.jsonl"])
+    assert "as '0 and five, added up, come to…'" in capsys.readouterr().out
+
+
 SUMS = [f"What is {number} + 5? Say why." for number in range(6)]
 SETS = sorted((ROOT / "tests/data/preference_sets").glob("*.jsonl"))
 

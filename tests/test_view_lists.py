@@ -140,7 +140,7 @@ def test_every_prompt_is_listed_those_dropped_too(lists: Mapping[str, Listed]) -
     for number, row in zip(page.ids, page.values.to_dicts(), strict=True):
         assert row == {
             "source": own[number]["source"], "split": own[number].get("split", "train"),
-            "left(text, 80)": own[number]["prompt"][0]["content"][:80],
+            "left(user, 80)": own[number]["prompt"][0]["content"][:80],
             "traces": made.traces.filter(prompt_id=number).height, "pairs": made.pairs.filter(prompt_id=number).height,
             "reason": reasons.get(number),
         }  # fmt: skip

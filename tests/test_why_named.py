@@ -21,6 +21,7 @@ from curation.calls.ledger import Ledger
 from curation.core.params import read
 from curation.explore.explain import explain
 from curation.explore.find import find
+from curation.explore.lines import flatten
 from curation.explore.tables import Tables
 from curation.pairs import pair
 from curation.tables import contracts, parquet
@@ -95,6 +96,39 @@ def test_a_selection_says_its_rule_and_what_it_keeps(sound: Path) -> None:
     assert text.startswith(
         f"selection clear: keeps {kept.height} of {table.height} candidates\n  value rubric.delta_logic"
     )
+    assert "keep.kind " in text and "KEPT, by margin; the first:" in text
+
+
+def test_settings_of_one_name_are_told_apart_by_their_place() -> None:
+    """Two of one name in a selection's settings, `keep` of its pairs and of its single traces, were shown as one."""
+    settings = {
+        "keep": {"kind": "top"},
+        "unpaired": {"keep": {"kind": "random"}, "budget": None},
+        "budget": {"pairs": 2},
+    }
+    assert flatten(settings) == {
+        "keep.kind": "top", "unpaired.keep.kind": "random", "unpaired.budget": None, "budget.pairs": 2
+    }  # fmt: skip
+
+
+def test_a_name_that_a_column_of_the_user_s_file_gives_a_generator_is_known(tmp_path: Path) -> None:
+    """params.yaml has no such name."""
+    world.write(world.sound(), tmp_path)
+    file = tmp_path / "data/traces/large.parquet"
+    pl.read_parquet(file).with_columns(generator=pl.lit("theirs-7b")).write_parquet(file)
+    assert "is the generator of rows of traces; why takes" in ran(tmp_path, "curation", "why", "theirs-7b").stderr
+
+
+def test_a_selection_that_ranks_by_no_value_is_not_said_to_be_listed_by_margin(tmp_path: Path) -> None:
+    world.write(world.sound(), tmp_path)
+    file = tmp_path / "data/selections/clear.parquet"
+    pl.read_parquet(file).with_columns(margin=pl.lit(None, pl.Float64)).write_parquet(file)
+    assert "KEPT, by id; the first:" in ran(tmp_path, "curation", "why", "clear").stdout
+
+
+def test_what_is_not_to_be_trained_is_not_said_to_wait_for_it(sound: Path) -> None:
+    said = ran(sound, "curation", "why", "baseline").stdout
+    assert said.startswith("run baseline: the student as it is")
 
 
 def test_an_arm_says_what_it_has_and_who_learns_from_it(sound: Path) -> None:
@@ -122,6 +156,7 @@ def test_what_is_not_made_yet_is_said_to_be_that(tmp_path: Path) -> None:
     [
         ("rubric", "is a judge of params.yaml; why takes the id of a row that it has part in"),
         ("reversed", "is a control of params.yaml"), ("held_sums", "is a source of params.yaml"),
+        ("large", "is a generator of params.yaml"),
         ("clera", "did you mean 'clear'?"), ("bazeline_", "is no id of a table, and no text has it"),
     ],
 )  # fmt: skip

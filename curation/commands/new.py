@@ -149,13 +149,14 @@ def _check_files(text: str, out: Path) -> None:
 
 def _keep_registration(out: Path) -> Iterator[str]:
     """What to say of another study's registration beside `out`, which is kept as FILE.old where DVC would take it for
-    this study's: a registration is never lost, and never another's."""
+    this study's: a registration is never lost, and never another's. DVC finds one in its place, that there is no
+    primary contrast yet."""
     from curation.core.params import read
     from curation.experiment import registration
 
-    file = out.parent / registration.FILE
+    file, study = out.parent / registration.FILE, read(out)
     try:
-        differs = registration.standing(read(out)) == "differs"
+        differs = registration.standing(study) == "differs"
     except CurationError:  # it cannot be read
         differs = True
     if differs and out.name == "params.yaml":
@@ -164,6 +165,8 @@ def _keep_registration(out: Path) -> Iterator[str]:
         yield f"{file}: of another study, so it is kept as {kept}; `curation register` writes this one's"
     elif differs:
         yield f"{file}: of another study; once {out} is in the place of params.yaml, `curation register --replace`"
+    if out.name == "params.yaml" and any(registration.find_absent(study)):
+        registration.register(None, {}, False, file)
 
 
 def _free_name(out: Path) -> Path:

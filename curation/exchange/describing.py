@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from curation.core.messages import first_names, show_value
-from curation.core.text import one_line, say_count
+from curation.core.text import clip, one_line, say_count
 from curation.exchange.completions import answers_of
 from curation.exchange.guess import Guess
 from curation.exchange.matching import Read
@@ -12,6 +12,7 @@ from curation.exchange.preferences import models_of, numbers_of, scales_of
 from curation.exchange.thoughts import guess_rule
 
 MOST_MODELS = 3
+LONGEST = 30  # letters of a value that is shown
 Row = tuple[str, str, str, str]  # the file, what it is, a column, and what that is
 
 
@@ -48,11 +49,11 @@ def _what(file: Read, role: str) -> str:
         return say_count(sum(len(value) for value in found.given), found.kind[:-1])
     if role == "reasoning":
         return f"in {say_count(len(found.given), 'row')}"
-    return (
-        f"{say_count(found.distinct, 'value')}, as {one_line(show_value(found.given[0]))[:30]}"
-        if found.given
-        else "empty"
-    )
+    return f"{say_count(found.distinct, 'value')}, as {_show(found.given[0])}" if found.given else "empty"
+
+
+def _show(value: object) -> str:
+    return one_line(show_value(clip(value, LONGEST) if isinstance(value, str) else value))
 
 
 def describe_reasoning(guess: Guess) -> str:

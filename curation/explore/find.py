@@ -27,6 +27,9 @@ IDS = (  # table, column, and what a row with that id is shown as
 )  # fmt: skip
 OWN_IDS = (("prompts", "prompt"), ("traces", "trace"), ("listed_pairs", "listed"))  # of external_id
 TEXTS = (("prompts", "messages"), ("traces", "completion"), ("traces", "reasoning"))
+NAMES = (  # table, column, and what a name in it is that params.yaml need not have
+    ("traces", "generator", "generator"), ("traces", "family", "family"), ("prompts", "task", "task"),
+)  # fmt: skip
 KEYS = {"pair": "pair_id", "trace": "trace_id", "prompt": "prompt_id"}
 
 
@@ -65,9 +68,13 @@ def _say_unknown(tables: Tables, asked: str, texts: bool) -> str:
         "source": study.sources, "control": study.controls, "method": study.methods, "scorer": study.scorers,
         "contrast": study.contrasts,
     }  # fmt: skip
+    takes = "why takes the id of a row that it has part in, see `curation sql`"
     for what, names in sections.items():
         if asked in list(names):
-            return f"is a {what} of params.yaml; why takes the id of a row that it has part in, see `curation sql`"
+            return f"is a {what} of params.yaml; {takes}"
+    for table, column, what in NAMES:
+        if tables.find(table, pl.col(column).cast(pl.String) == asked, [column], most=1):
+            return f"is the {what} of rows of {table}; {takes}"
     known = [*study.runs, *study.selections, *study.arms, *(name for names in sections.values() for name in names)]
     near = difflib.get_close_matches(asked, map(str, known), n=1)
     said = f"is no id of a table{', and no text has it' if texts else ''}"

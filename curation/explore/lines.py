@@ -1,6 +1,7 @@
 """Texts, numbers and named values as a reader wants them on a line."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from curation.core.text import one_line, say_count
@@ -34,6 +35,31 @@ def barred(text: str | None, full: bool) -> Iterator[str]:
         yield f"  … {more}; --full shows all"
 
 
+def say_role(message: Mapping[str, Any]) -> str:
+    """Whose message it is, and of a tool's result which call it is of."""
+    of_call = message.get("tool_call_id")
+    return str(message["role"]) + (f", of {of_call}" if of_call else "")
+
+
+def say_call(call: Mapping[str, Any]) -> str:
+    """The call of a tool: its name, its arguments, and what its result is found by."""
+    function = call.get("function") or call
+    arguments = function.get("arguments")
+    said = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return f"{function.get('name')}({said})" + (f" as {call['id']}" if call.get("id") else "")
+
+
+def write_messages(messages: Iterable[Mapping[str, Any]], full: bool) -> Iterator[str]:
+    """Each message under its role, with its reasoning, its text and the calls of tools that it makes."""
+    for message in messages:
+        content, calls = message.get("content"), message.get("tool_calls") or []
+        yield f"  {one_line(say_role(message))}:"
+        yield from barred(message.get("reasoning_content"), full)
+        if content or not calls:
+            yield from barred(content if isinstance(content, str | None) else json.dumps(content), full)
+        yield from (f"  calls {one_line(say_call(call))}" for call in calls)
+
+
 def because(text: str | None) -> Iterator[str]:
     """A judge's reason, on a line; none where it gave none."""
     if text is not None:
@@ -54,11 +80,11 @@ def say_value(value: Any) -> str:
     return say_number(value) if isinstance(value, int | float) else one_line(str(value))
 
 
-def flatten(named: Mapping[str, Any]) -> dict[str, Any]:
-    """The names and values of a mapping, and those of mappings in it."""
+def flatten(named: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """The names and values of a mapping, and those of mappings in it by their place, as `keep.kind`."""
     flat: dict[str, Any] = {}
     for name, value in named.items():
-        flat |= flatten(value) if isinstance(value, Mapping) else {name: value}
+        flat |= flatten(value, f"{place}{name}.") if isinstance(value, Mapping) else {f"{place}{name}": value}
     return flat
 
 

@@ -1,11 +1,12 @@
 """Pages of HTML: one file, no script, nothing from elsewhere. What traces, judges and files say is data: it is
 escaped, and what shows nothing or turns the text around is spelled out, as on a terminal."""
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from curation.core.text import neutralize
-from curation.explore.lines import flatten, say_facts, say_number, say_score, say_short, say_value
+from curation.explore.lines import flatten, say_call, say_facts, say_number, say_role, say_score, say_short, say_value
 from curation.explore.prose import typeset
 from curation.explore.scores import put_beside
 from curation.explore.words import mark_differences
@@ -35,9 +36,15 @@ def environment() -> "Environment":
     )
     made.filters |= {"number": say_number, "score": say_score, "short": say_short}
     made.filters |= {"facts": say_facts, "flat": flatten, "value": say_value}
+    made.filters |= {"role": say_role, "called": say_call, "json": _show_json}
     made.filters["typeset"] = typeset
     made.globals |= {"mark_differences": mark_differences, "put_beside": put_beside}
     return made
+
+
+def _show_json(value: Any) -> str:
+    """As JSON, in the letters that it has; it is escaped as any text."""
+    return json.dumps(value, ensure_ascii=False, indent=1)
 
 
 def _finalize(value: Any) -> Any:

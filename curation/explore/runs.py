@@ -5,6 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from curation.core.params import BASELINE
+from curation.core.study import Study
 from curation.explore.tables import Row, Tables
 from curation.tables import contracts
 
@@ -18,6 +20,7 @@ def describe_run(tables: Tables, name: str) -> Row:
     study = tables.study
     row: Row = next(iter(tables.find("runs", pl.col("run") == name)), {"run": name, "status": None})
     run = study.runs.get(name)
+    row["untrained"] = None if row["status"] else _say_untrained(study, name)
     row["figures"] = json.loads(row["figures"]) if row.get("figures") else None
     row |= {"declared": None, "method": None, "rows": None, "examples": [], "gains": [], "places": ["student"]}
     if run is not None:
@@ -35,6 +38,12 @@ def describe_run(tables: Tables, name: str) -> Row:
                           f"generator_pairs.{run.arm.generator_pairs}", "grid"]  # fmt: skip
     row["results"] = _results(tables, name)
     return row
+
+
+def _say_untrained(study: Study, name: str) -> str:
+    if name == BASELINE:
+        return "the student as it is, which nothing is trained of"
+    return "weights that were trained elsewhere" if name in study.models.names else "not trained yet"
 
 
 def list_rows(tables: Tables, arm: str, table: str) -> Row:

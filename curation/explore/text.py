@@ -4,7 +4,7 @@ that none passes for a line of ours."""
 from collections.abc import Iterable, Iterator, Mapping
 
 from curation.core.text import clip, one_line, say_count
-from curation.explore.lines import LINES, barred, because, flatten, say_facts, say_number, say_score
+from curation.explore.lines import LINES, barred, because, flatten, say_facts, say_number, say_score, write_messages
 from curation.explore.tables import Row
 from curation.explore.text_named import write_arm, write_call, write_selection
 from curation.tables.contracts import SIDES
@@ -64,9 +64,13 @@ def _trace(found: Row, full: bool) -> Iterator[str]:
 
 
 def _prompt(found: Row, full: bool) -> Iterator[str]:
-    yield from _asked(found["prompt"], full)
+    yield from _asked(found["prompt"], full, first=True)
     for row in found["traces"]:
         yield f"\ntrace {row['trace_id']}: {row['generator']}, sample {row['sample_index']}, {row['status']}"
+        if row["reasoning"] is not None:
+            yield "  reasoning:"
+            yield from barred(row["reasoning"], full)
+            yield "  answer:" if row["completion"] is not None else "  no answer"
         yield from barred(row["completion"], full)
         if row["scores"]:
             yield f"  {say_facts(row['scores'])}"
@@ -77,7 +81,7 @@ def _prompt(found: Row, full: bool) -> Iterator[str]:
 
 
 def _run(found: Row, full: bool) -> Iterator[str]:
-    yield f"run {found['run']}: {found['status'] or 'not trained yet'}"
+    yield f"run {found['run']}: {found['status'] or found['untrained']}"
     if found.get("error"):
         yield from barred(found["error"], full)
     if found["declared"]:
@@ -101,18 +105,13 @@ def _run(found: Row, full: bool) -> Iterator[str]:
             yield f"  {row['measure']} of {row['benchmark']} against {row['against']}: {say_facts(named)}"
 
 
-def _asked(prompt: Row, full: bool) -> Iterator[str]:
+def _asked(prompt: Row, full: bool, first: bool = False) -> Iterator[str]:
     named = {key: prompt.get(key) for key in ("source", "task", "split", "answer", "verifier", "external_id")}
-    yield f"\nPROMPT {prompt['prompt_id']}: {say_facts(named)}"
+    yield f"{'' if first else chr(10)}PROMPT {prompt['prompt_id']}: {say_facts(named)}"
     verdict = prompt["decontamination"]
     if verdict and not verdict["kept"]:
         yield f"  dropped before any model was asked: {say_facts(verdict)}"
-    for message in prompt["messages"]:
-        yield f"  {one_line(str(message['role']))}:"
-        yield from barred(message.get("reasoning_content"), full)
-        yield from barred(message["content"], full)
-        for call in message.get("tool_calls") or []:
-            yield f"  calls {one_line(str(call))}"
+    yield from write_messages(prompt["messages"], full)
     if prompt["tools"]:
         yield "  tools:"
         yield from barred(prompt["tools"], full)

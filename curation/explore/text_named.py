@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from curation.core.text import one_line, say_count
-from curation.explore.lines import LINES, barred, flatten, say_facts
+from curation.explore.lines import LINES, barred, flatten, say_facts, write_messages
 from curation.explore.tables import Row
 
 COUNTS = ("finish_reason", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "engine", "mode",
@@ -19,13 +19,7 @@ def write_call(found: Row, full: bool) -> Iterator[str]:
     yield f"  {found['stage']} {one_line(found['name'])}: {say_facts(of_model)}"
     yield f"  {say_facts({'sample': request['sample_index'], **flatten(request['sampling'])})}"
     yield "\nASKED"
-    for message in request["messages"]:
-        yield f"  {one_line(str(message['role']))}:"
-        content = message.get("content")
-        yield from barred(message.get("reasoning_content"), full)
-        yield from barred(content if content is None or isinstance(content, str) else json.dumps(content), full)
-        for call in message.get("tool_calls") or []:
-            yield f"  calls {one_line(str(call))}"
+    yield from write_messages(request["messages"], full)
     for name in ("schema", "tools"):
         if request.get(name):
             yield f"  {name}:"
@@ -52,10 +46,10 @@ def write_selection(found: Row, full: bool) -> Iterator[str]:
     yield f"  {say_facts(flatten(found['settings']))}"
     if found["reasons"]:
         yield f"  {say_facts(found['reasons'])}"
-        if found["margins"]["least"] is not None:
+        if _has_margins(found):
             yield f"  margins of what is kept: {say_facts(found['margins'])}"
     if found["first"]:
-        yield "\nKEPT, by margin; the first:"
+        yield "\nKEPT, by margin; the first:" if _has_margins(found) else "\nKEPT, by id; the first:"
         yield from (f"  pair {say_facts(row)}".replace("pair pair_id", "pair") for row in found["first"])
     if found["arms"]:
         yield "\nARMS"
@@ -75,6 +69,10 @@ def write_arm(found: Row, full: bool) -> Iterator[str]:
         elif rows["number"]:
             yield f"\n{rows['table'].upper()}, {say_count(rows['number'], 'row')}; the first:"
             yield from (f"  {say_facts(row)}" for row in (rows["first"] if full else rows["first"][:LINES]))
+
+
+def _has_margins(selection: Row) -> bool:
+    return selection["margins"]["least"] is not None
 
 
 def _say_runs(arm: Row) -> str:

@@ -32,7 +32,7 @@ def _describe(tables: Tables, trace_id: int, row: Row | None, beside: list[Row],
     own = pl.col("trace_id") == trace_id
     trace: Row = dict(row or {"trace_id": trace_id, "generator": None, "reasoning": None, "completion": None})
     trace["written_by"] = _writer(tables, trace["generator"])
-    trace["rendering"] = next(iter(tables.find("renderings", own)), None)
+    trace["rendering"] = _rendering(next(iter(tables.find("renderings", own)), {}))
     trace["response"] = next(iter(tables.find("responses", own, ["source", "external_id", "carried"])), None)
     trace["ratings"] = tables.find("ratings", own, ["dimension", "repeat", "score", "rationale"])
     calls = _calls(tables, trace, ledger) if row and ledger is not None else []
@@ -40,6 +40,11 @@ def _describe(tables: Tables, trace_id: int, row: Row | None, beside: list[Row],
     trace["judges"] = _judges(tables, own, [call for call in calls if call["stage"] == "judge"])
     trace["siblings"] = find_siblings(trace, beside) if row else []
     return trace
+
+
+def _rendering(row: Row) -> Row | None:
+    """What was counted of a trace; None where `renderings` counts nothing, and all but the id is null."""
+    return row if any(value is not None for name, value in row.items() if name != "trace_id") else None
 
 
 def _writer(tables: Tables, name: str | None) -> Row | None:

@@ -120,7 +120,8 @@ class Causes:
                 if self._reads_table(file, name):
                     yield from self.of(name)
             if not inside and len({_md5_of(path, body) for body in (before, after)}) > 1:
-                yield Cause("input", f"{path}: another file")
+                folder = (_md5_of(path, after) or "").endswith(".dir")
+                yield Cause("input", f"{path}: {'other files in it' if folder else 'another file'}")
 
     def _reads_table(self, file: str, name: str) -> bool:
         """Whether the rows of `file` can depend on the table `name`: a judge's deltas on its own judgments only, a
@@ -196,10 +197,7 @@ def _show(before: Any, after: Any) -> str:
         return " → ".join(show_value(text[: len(text) - end]) for text in rest)
     if isinstance(before, list) and isinstance(after, list) and (said := _show_lists(before, after)):
         return said
-    return " → ".join(
-        "absent" if value is ABSENT else "…" if isinstance(value, Mapping) else show_value(value)
-        for value in (before, after)
-    )
+    return " → ".join("absent" if value is ABSENT else show_value(value) for value in (before, after))
 
 
 def _show_lists(before: list[Any], after: list[Any]) -> str:

@@ -48,7 +48,9 @@ def find_fault(condition: Condition, figures: Mapping[str, Figure]) -> str | Non
     if not found:
         known = list(dict.fromkeys(key.partition(":")[2] for key in figures))
         nearest = get_close_matches(name, known, NEAREST) or get_close_matches(name, known, NEAREST, cutoff=0)
-        return f"{name} is no figure of this comparison; the nearest: {', '.join(nearest) or 'it has none'}"
+        if not known:
+            return f"{name} is no figure of this comparison, which has none"
+        return f"{name} is no figure of this comparison; the nearest: {', '.join(nearest)}"
     if len(found) > 1:
         return f"{name} is in several sections; say which, as in {first_names(found, MOST_NAMED)}"
     value = figures[found[0]]

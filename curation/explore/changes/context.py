@@ -91,8 +91,14 @@ class Context:
 
     def names(self, table: str) -> list[str]:
         """The names of the parts of a table in either version, without those that are not on this machine."""
-        named = sorted({name for version in self._both for name in version.parts(table)})
-        return [name for name in named if self.is_whole(f"data/{table}/{name}.parquet")]
+        return [name for name in self._all_names(table) if self.is_whole(f"data/{table}/{name}.parquet")]
+
+    def has_all(self, table: str) -> bool:
+        """Whether all parts of a table are on this machine, of both versions."""
+        return self.names(table) == self._all_names(table) and not any(one.lacks(f"data/{table}") for one in self._both)
+
+    def _all_names(self, table: str) -> list[str]:
+        return sorted({name for version in self._both for name in version.parts(table)})
 
     @property
     def _both(self) -> tuple[Version, Version]:

@@ -41,6 +41,12 @@ class Diff(NamedTuple):
             if column not in body.names
         }
 
+    def not_here(self, places: Collection[str]) -> dict[str, bool]:
+        """The tables at these places that a version has and this machine has not, and whether both have the same."""
+        lacking = (name for version in (self.before, self.after) for place in places for name in version.lacks(place))
+        outs = self.before.outs, self.after.outs
+        return {name: len({of[name].md5 if name in of else None for of in outs}) == 1 for name in sorted(lacking)}
+
     def to_json(self, with_rows: bool) -> dict[str, Any]:
         """All of it as JSON has it; 64-bit ids are text."""
         sections = {
@@ -50,6 +56,7 @@ class Diff(NamedTuple):
         }
         return {
             "before": self.before.name, "after": self.after.name, **sections,
+            "not_compared": [name for name, same in self.not_here(["data"]).items() if not same],
             "causes": [cause._asdict() for cause in self.causes], "notes": self.notes,
             "renamed": [one._asdict() for one in self.renamed],
         }  # fmt: skip

@@ -18,7 +18,7 @@ GAINS: Columns = {**dict.fromkeys(PARTS, pl.String), **dict.fromkeys(("gain", "c
 def compare_contrasts(context: Context) -> Section:
     """A row for each contrast of either version, the primary one first: its estimate and 95 % interval before and
     after. `beyond` is whether the later estimate is outside the earlier interval."""
-    before, after = (read(version, CONTRASTS_FILE, CONTRASTS) for version in (context.before, context.after))
+    before, after = _read_both(context, CONTRASTS_FILE, CONTRASTS)
     joined = _beside(before, after, ["contrast"], "estimate")
     first = pl.coalesce("primary_after", "primary_before").fill_null(False)
     return Section(joined.sort(first, "contrast", descending=[True, False]), ("contrast",))
@@ -26,11 +26,16 @@ def compare_contrasts(context: Context) -> Section:
 
 def compare_gains(context: Context) -> Section:
     """The same of each gain: an arm's value less that of the baseline or of its control, on a benchmark."""
-    before, after = (
-        read(version, COMPARISONS_FILE, GAINS).filter(pl.col("against") != "")
-        for version in (context.before, context.after)
-    )
+    before, after = (rows.filter(pl.col("against") != "") for rows in _read_both(context, COMPARISONS_FILE, GAINS))
     return Section(_beside(before, after, list(PARTS), "gain").sort(PARTS), tuple(PARTS))
+
+
+def _read_both(context: Context, file: str, columns: Columns) -> list[pl.DataFrame]:
+    """The rows of both versions; none where a version has them elsewhere than on this machine, for nothing is known of
+    what came or went."""
+    if not context.is_whole(file):
+        return [pl.DataFrame(schema=columns)] * 2
+    return [read(version, file, columns) for version in (context.before, context.after)]
 
 
 def _beside(before: pl.DataFrame, after: pl.DataFrame, key: list[str], value: str) -> pl.DataFrame:

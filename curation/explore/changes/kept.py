@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from curation.explore.changes.causes import Causes
-from curation.explore.changes.context import SIDES, Context, Section, concat, frame
+from curation.explore.changes.context import PAIRS_FILE, SIDES, Context, Section, concat, frame
 from curation.explore.changes.deltas import find_noise
 from curation.explore.changes.reading import Columns, gather, match_keys, match_rows, read, take
 from curation.explore.changes.scores import LEAST
@@ -94,9 +94,11 @@ def _rows(
     has_trace = pl.all_horizontal(pl.col(side).is_in(traces["trace_id"].implode()) for side in SIDES)
     is_rewritten = pl.any_horizontal(pl.col(side).is_in(context.rewritten.implode()) for side in SIDES)
     has_prompt = pl.col("prompt_id").is_in(traces["prompt_id"].implode())
+    pairs_known = pl.lit(context.is_whole(PAIRS_FILE) and context.has_all("traces"))
     margin_same = (before["margin"].ne_missing(after["margin"])).not_()
     cause = (
-        pl.when(~pl.col("pair_id").is_in(others["pair_id"].implode()))
+        pl.when(~pairs_known).then(None)
+        .when(~pl.col("pair_id").is_in(others["pair_id"].implode()))
         .then(pl.when(~has_prompt).then(pl.lit("prompt")).when(~has_trace).then(pl.lit("trace")).otherwise(pl.lit("pairing")))
         .when(is_rewritten).then(pl.lit("trace"))
         .when(margin_same).then(pl.lit(own))

@@ -14,7 +14,12 @@ Line = tuple[str, str]  # what it is of, and what it says
 MOST_CAUSES, MOST_NAMED = 4, 3
 FEW = 2  # parts of a table that are named where it is reached; more are counted
 LONGEST = 160  # letters of a cause
-NOTHING = "no change"
+NOTHING, NONE = "no change", "none to compare"
+PLACES = {  # of a line, where its tables lie
+    **{name: (f"data/{name}.parquet",) for name in ("prompts", "pairs", "contrasts")},
+    **{name: (f"data/{name}",) for name in ("traces", "deltas", "selections")},
+    "scores": ("data/judgments", "data/preferences"), "arms": ("data/arms/subsets",),
+}  # fmt: skip
 FOLLOW = ("data/subsets/", "data/unpaired/")  # selections
 
 
@@ -23,17 +28,28 @@ def summarize(found: Diff) -> Iterator[Line]:
     yield "versions", f"{found.before.name} → {found.after.name}"
     if found.renamed:
         yield "renamed", _of_names(found)
-    for row in found.sections["tables"].figures.to_dicts():
-        yield row["table"], _of_table(row)
-    yield "scores", _of_scores(found.sections["scores"].figures)
-    yield "deltas", _of_deltas(found.sections["deltas"].figures)
-    yield "selections", _of_selections(found.sections["selections"].figures)
-    yield "arms", _of_arms(found.sections["arms"].figures)
-    yield "contrasts", _of_contrasts(found.sections["contrasts"].figures)
+    tables = {row["table"]: row for row in found.sections["tables"].figures.to_dicts()}
+    for name in ("prompts", "traces", "pairs"):
+        yield name, _with_absent(found, name, _of_table(tables[name]) if name in tables else "")
+    for name, say in SAY.items():
+        figures = found.sections[name].figures
+        yield name, _with_absent(found, name, say(figures) if figures.height else "")
     for cause in found.causes[:MOST_CAUSES]:
         yield "cause", describe_cause(cause)
     if more := found.causes[MOST_CAUSES:]:
         yield "cause", f"and {len(more)} more; --rows shows all"
+
+
+def _with_absent(found: Diff, line: str, said: str) -> str:
+    """What is said of the tables of a line that are there; and of those that are not here, which dvc.lock alone knows,
+    that they are the same or were not compared."""
+    absent = found.not_here(PLACES[line])
+    other = sum(not same for same in absent.values())
+    if other:
+        return f"{said}; {other} not compared" if said else "not compared, for lack of their tables"
+    if not absent:
+        return said or NONE
+    return said or f"{NOTHING}, by dvc.lock"
 
 
 def describe_cause(cause: Cause) -> str:
@@ -84,7 +100,7 @@ def _of_scores(rows: pl.DataFrame) -> str:
 def _of_deltas(rows: pl.DataFrame) -> str:
     changed = rows.filter(pl.col("changed") > 0)
     if changed.is_empty():
-        return NOTHING if rows.height else "no pair is in both"
+        return NOTHING if rows["compared"].sum() else "no pair is in both"
     flipped = changed.sort("flipped", descending=True).row(0, named=True)
     most = f", most by {flipped['judge']}.{flipped['dimension']}: {flipped['flipped']:,}" if flipped["flipped"] else ""
     counts = f"{changed['changed'].sum():,} of {rows['compared'].sum():,} changed"
@@ -143,6 +159,12 @@ def _of_contrasts(rows: pl.DataFrame) -> str:
     return f"{moved.height} moved, {beyond} beyond the interval; {first['contrast']}: {before} → {after}" + (
         f"; {gone}" if came.height else ""
     )
+
+
+SAY = {
+    "scores": _of_scores, "deltas": _of_deltas, "selections": _of_selections, "arms": _of_arms,
+    "contrasts": _of_contrasts,
+}  # fmt: skip
 
 
 def _interval(row: dict[str, Any], name: str) -> str:

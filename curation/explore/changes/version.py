@@ -59,6 +59,16 @@ class Version:
         """Whether a file is in a folder that a stage wrote and of which DVC's cache does not tell what is in it."""
         return any(str(folder) in self.outs for folder in PurePosixPath(name).parents)
 
+    def names(self, place: str) -> list[str]:
+        """The files of a table, or of the folder of its parts."""
+        return [name for name in self.files if name == place or name.startswith(f"{place}/")]
+
+    def lacks(self, place: str) -> list[str]:
+        """The files of a table, or of the folder of its parts, that are not on this machine; a folder itself, where it
+        is not known what is in it."""
+        absent = [name for name in self.names(place) if self.files[name].path is None]
+        return absent + [path for path in self.untold() if path == place or place.startswith(f"{path}/")]
+
     def untold(self) -> list[str]:
         """Such folders of tables, of which there is no file here either."""
         folders = [path for path in self.outs if path.removeprefix(f"{contracts.DATA}/") in FOLDERS]

@@ -17,11 +17,15 @@ OF_DECONTAMINATION = ("kept", "reason", "against", "overlap")
 COUNTED = ("traces", "pairs")  # rows of these tables that are of the prompt
 SAID = pl.col("prompt").list.eval(pl.element().struct["content"]).list.join("\n")
 TEXT = pl.coalesce("messages", SAID)  # as `curation why` reads it
+OF_USER = pl.when(pl.element().struct["role"] == "user").then(pl.element().struct["content"])
+USER = pl.col("prompt").list.eval(OF_USER).list.drop_nulls().list.join("\n")  # what tells prompts of one system apart
 OF_DROPPED: dict[str, tuple[list[str], pl.Expr]] = {  # by column: what decontamination has of a prompt that it dropped
     "source": (["source"], pl.col("source")),
     "split": ([], pl.lit("train")),
     "text": (["prompt"], SAID),
+    "user": (["prompt"], USER),
 }
+MADE = {"text": (["prompt", "messages"], TEXT), "user": (["prompt"], USER)}  # of a prompt that was kept
 
 
 @lru_cache(maxsize=1)
@@ -29,7 +33,7 @@ def prompt_names(study: Study) -> Names:
     """Every name that an expression over prompts can use."""
     prompts, dropped = contracts.empty(contracts.PROMPTS).schema, contracts.empty(contracts.DECONTAMINATION).schema
     types: dict[ColumnName, pl.DataType] = {(name,): prompts[name] for name in OWN}
-    types |= {("text",): pl.String()} | {(name,): dropped[name] for name in OF_DECONTAMINATION}
+    types |= {(name,): pl.String() for name in MADE} | {(name,): dropped[name] for name in OF_DECONTAMINATION}
     types |= {(name,): pl.Int64() for name in COUNTED}
 
     def mistake(expression: str, result_type: ResultType) -> str | None:
@@ -71,7 +75,7 @@ class PromptColumns(ListedColumns):
 
     def _rows(self, column: str) -> pl.DataFrame:
         """A column of the prompts, and of those dropped as far as it is known."""
-        needed, value = (["prompt", "messages"], TEXT) if column == "text" else ([column], pl.col(column))
+        needed, value = MADE.get(column, ([column], pl.col(column)))
         rows = self._read_table("prompts", [self.key, *needed]).select(self.key, value.alias(column))
         needed, value = OF_DROPPED.get(column, ([], pl.lit(None, rows.schema[column])))
         dropped = self._read_table("decontamination", [self.key, "kept", *needed]).filter(~pl.col("kept"))

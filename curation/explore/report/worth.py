@@ -84,7 +84,8 @@ def describe_pairs(asked: Asked, worth: Iterable[tuple[str, str, int]], most: in
     for sort, why, pair_id in worth:
         chosen.setdefault(pair_id, []).append((sort, why))
     rows = {row["pair_id"]: row for row in asked.ask("pairs prompts traces", """
-        select p.pair_id, q.prompt[-1].content as prompt, len(q.prompt) as messages,
+        select p.pair_id, len(q.prompt) as messages,
+            coalesce([m.content for m in q.prompt if m.role = 'user'][-1], q.prompt[-1].content) as prompt,
             p.chosen_trace_id, p.rejected_trace_id, p.chosen_model, p.rejected_model
         from pairs as p join prompts as q using (prompt_id) where p.pair_id in (select unnest($ids))""",
         ids=list(chosen))}  # fmt: skip

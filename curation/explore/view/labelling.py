@@ -78,10 +78,13 @@ def show_start(request: Request) -> Response:
     """Who labels what, how far that has come, and the lines that read it."""
     study, gold = opened(request).study(), _gold(request)
     width, ranking = Session("").width, [name for name, one in study.selections.items() if one.value is not None]
+    judged = list_judged(study)
+    lacking = {name for name, of in (("cut", ranking), ("disagree", judged[1:])) if not of}
+    samples = {name: words for name, words in SAMPLES.items() if name not in lacking}
     return show(
-        request, "view_label.html", labeller=_labeller(request), samples=SAMPLES, width=width,
+        request, "view_label.html", labeller=_labeller(request), samples=samples, width=width,
         where=request.query_params.get("where", ""),
-        selections=ranking, judged=list_judged(study), dimensions=list(list_scales(study)),
+        selections=ranking, judged=judged, dimensions=list(list_scales(study)),
         people=summarize(gold), agreements=measure_agreements(gold, width), path=gold.path,
         snippet=write_snippet(gold, study) if gold.labels else None,
     )  # fmt: skip

@@ -85,7 +85,7 @@ def list_traces(opened: Opened) -> Listed:
 def list_prompts(opened: Opened) -> Listed:
     """The prompts."""
     facets = {name: Facet(_column(name)) for name in PROMPTS.facets}
-    default = ("source", "split", "left(text, 80)", "traces", "pairs", "reason")
+    default = ("source", "split", "left(user, 80)", "traces", "pairs", "reason")
     texts = {"prompt": "prompt_id"}
     return Listed(PROMPTS, PromptColumns(opened.tables()), facets, default, texts, _searches(opened))
 
