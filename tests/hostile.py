@@ -74,6 +74,8 @@ def hostile_world(text: str) -> world.World:
         {"role": "assistant", "content": text, "reasoning_content": text, "tool_calls": [call]},
         {"role": "tool", "content": text, "tool_call_id": text},
     ]
+    asked = [{name: message[name] for name in ("role", "content")} for message in said]
+    prompts = pl.Series([asked] * made.prompts.height, dtype=made.prompts.schema["prompt"])
     own, carried = pl.lit(text), pl.lit(json.dumps({"x": text}))
     traces = made.traces.with_columns(
         reasoning=own, completion=pl.lit(text + " more"), external_id=own,
@@ -84,7 +86,7 @@ def hostile_world(text: str) -> world.World:
     return replace(
         made,
         prompts=made.prompts.with_columns(
-            messages=pl.lit(json.dumps(said)), tools=pl.lit(json.dumps([text])), external_id=own
+            prompt=prompts, messages=pl.lit(json.dumps(said)), tools=pl.lit(json.dumps([text])), external_id=own
         ),
         responses=made.responses.with_columns(external_id=own, carried=carried),
         ratings=made.ratings.with_columns(rationale=own),
