@@ -1,6 +1,6 @@
 """`curation view`: a local page over all pairs, with the why of each."""
 
-from contextlib import suppress
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlencode
@@ -22,8 +22,8 @@ PORT = 8000
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until interrupted. Raises CurationError if a package is not there, params.yaml cannot be read, or the port
-    is taken."""
+    """Serve until a signal ends the process, at once: reading loses nothing, and a label is whole or not there. Raises
+    CurationError if a package is not there, params.yaml cannot be read, or the port is taken."""
     parser = Parser(prog="curation view", description=ABOUT)
     parser.add_argument("--port", type=int, default=PORT, help=f"{PORT}; 0 takes any that is free")
     parser.add_argument("--no-browser", action="store_true", help="print the address, and open no browser")
@@ -45,5 +45,5 @@ def main(arguments: list[str]) -> None:
             import webbrowser
 
             webbrowser.open(address)
-        with suppress(KeyboardInterrupt):  # as uvicorn hands on the signal that ended it
-            run()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which uvicorn raises again, as SIGTERM, once it has ended
+        run()

@@ -21,6 +21,7 @@ from curation.tables.expressions.syntax import engine
 T = TypeVar("T")
 MOST_SECONDS = 60  # for one answer, from when it is asked for
 SECONDS_BETWEEN_LOOKS = 0.2  # at whether somebody still waits
+ENDED = "the view has ended"
 WAYS = ("source", "differences")  # to show texts in
 WHOLE, YES = "whole", "yes"  # what an address says where texts are not cut
 MOST_BYTES = 1_000_000  # of a form
@@ -31,25 +32,36 @@ class Lane:
 
     def __init__(self) -> None:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="view")
+        self.closed = False
 
     async def run(self, request: Request, work: Callable[[], T]) -> T:
-        """What `work` gives. Raises HTTPException 503 if it is not done in MOST_SECONDS, or who asked is gone."""
+        """What `work` gives. Raises HTTPException 503 if it is not done in MOST_SECONDS, who asked is gone, or the
+        lane is closed before it is."""
+        if self.closed:
+            raise HTTPException(503, ENDED)
         job, start = self.pool.submit(work), time.monotonic()
         done = asyncio.wrap_future(job)
+        done.add_done_callback(
+            lambda own: own.cancelled() or own.exception()
+        )  # else asyncio tells of one not waited for
         while not done.done():
             try:
                 await asyncio.wait([done], timeout=SECONDS_BETWEEN_LOOKS)
-            except asyncio.CancelledError:  # as Ctrl-C ends what takes longer than the server waits for
+            except asyncio.CancelledError:  # as the end of the server does where an answer is still not sent
                 self._stop(job)
-                raise HTTPException(503, "the view has ended") from None
+                raise HTTPException(503, ENDED) from None
             late = time.monotonic() - start > MOST_SECONDS
-            if not done.done() and (late or await request.is_disconnected()):
+            if not done.done() and (self.closed or late or await request.is_disconnected()):
                 self._stop(job)
-                raise HTTPException(503, f"not done after {MOST_SECONDS} s; ask for less" if late else "nobody waits")
+                slow = f"not done after {MOST_SECONDS} s; ask for less"
+                raise HTTPException(503, ENDED if self.closed else slow if late else "nobody waits")
+        if self.closed and (done.cancelled() or done.exception()):  # interrupted
+            raise HTTPException(503, ENDED)
         return await done
 
     def close(self) -> None:
         """End what runs, and take no more."""
+        self.closed = True
         self.pool.shutdown(wait=False, cancel_futures=True)
         self._interrupt()
 
