@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import flow
+import polars as pl
 import pytest
 import world
-from conftest import OpenLedger
+from conftest import OpenLedger, Serve
 from ruamel.yaml import YAML
+from server import good
 from test_ledger import FAILED, call, replying
 from test_report import parts
 
+import stages.evaluate
 from curation.calls.call import Reply
 from curation.core.params import read
 from curation.explore.report.cost import list_calls
@@ -58,6 +61,45 @@ def test_dollars_are_by_the_prices_of_params(costly: Path) -> None:
     assert found["rubric"]["usd"] == pytest.approx(usd)
     write_report(read(costly), costly.parent / "data")
     assert re.search(rf'data-value="{found["rubric"]["usd"]}"', parts(costly.parent)["cost"])
+
+
+@pytest.fixture
+def evaluated(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The params.yaml of a study whose students are asked on a server: the untrained one, and a run of its weights."""
+    server = serve(lambda request: good("9"))
+    file, raw = world.write(world.sound(), tmp_path), world.settings()
+    raw["evaluate"]["engine"] = {"kind": "openai", "endpoint": server.endpoint(max_retries=0).model_dump()}
+    raw["budget"]["prices"] = {raw["student"]["model"]: PRICE}
+    flow.write(raw, file)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stages.evaluate, "find_weights", lambda *_: {world.TUNED: None})
+    stages.evaluate.main()
+    return file
+
+
+def test_what_evaluation_asks_is_priced_each_call_once(evaluated: Path) -> None:
+    """Two runs of the same weights have the same calls, and the second finds its answers."""
+    results = pl.read_parquet(evaluated.parent / "data/results/baseline.parquet")
+    assert (evaluated.parent / f"data/results/{world.TUNED}.parquet").exists()
+    kept = json.loads((evaluated.parent / "data/metrics/evaluate.json").read_text())
+    assert list(kept) == ["baseline"]
+    (found,) = (row for row in list_calls(read(evaluated)) if row["stage"] == "evaluate")
+    asked = results.height
+    prompt, said, cached = (kept["baseline"]["calls"][f"{name}_tokens"] for name in ("prompt", "completion", "cached"))
+    assert (found["name"], found["answered"], found["prompt_tokens"]) == ("1 student", asked, prompt)
+    usd = ((prompt - cached) * 2.0 + cached * 0.5 + said * 8.0) / 1e6
+    assert found["usd"] == pytest.approx(usd, abs=1e-6) and usd > 0
+    write_report(read(evaluated), evaluated.parent / "data")
+    assert re.search(rf"evaluate</td><td>1 student</td>.*{asked}</td>", parts(evaluated.parent)["cost"], re.DOTALL)
+
+
+def test_students_stand_in_one_row(costly: Path) -> None:
+    """However many runs there are."""
+    file = costly.parent / "data/metrics/evaluate.json"
+    file.write_text(json.dumps({"baseline": {"calls": COUNTS}, "a": {}, "b": {"calls": COUNTS, "batched": COUNTS}}))
+    (found,) = (row for row in list_calls(read(costly)) if row["stage"] == "evaluate")
+    assert (found["name"], found["answered"], found["completion_tokens"]) == ("3 students", 9, 1500)
+    assert found["usd"] is None
 
 
 def test_without_prices_no_dollars_are_said(costly: Path) -> None:
