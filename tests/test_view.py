@@ -87,9 +87,19 @@ def test_an_id_that_no_table_could_hold_is_not_there(viewed: Viewed, number: str
     assert viewed.ask(f"/find?id={number}").status == 404
 
 
-def test_an_expression_as_long_as_one_may_be_is_answered(viewed: Viewed) -> None:
-    listed = ", ".join(f"{number}" for number in range(12_000))
-    assert viewed.ask(f"/?{urlencode({'where': f'pair_id in ({listed})'})}").status == 200
+def test_an_expression_as_long_as_one_may_be_is_answered_and_a_longer_one_told(viewed: Viewed) -> None:
+    """It stands in every link of the page. An address that no browser would send is refused by the server."""
+    listed = ", ".join(f"{number}" for number in range(1_800))
+    for where, status in ((f"pair_id in ({listed})", 200), (f"pair_id in ({', '.join([listed] * 12)})", 400)):
+        for path in ("/", "/label/pair"):
+            said = viewed.ask(f"{path}?{urlencode({'where': where, 'labeller': 'ann'})}")
+            assert said.status == status and len(said.text) < 2_000_000, path
+            assert ("letters, of which a list takes 10,000" in said.text) == (status == 400)
+    columns = urlencode([("column", f"pair_id + {number:0900}") for number in range(20)])
+    said = viewed.ask(f"/?{columns}")
+    assert said.status == 400 and "all of them have 18,200 letters" in said.text and len(said.text) < 100_000
+    assert viewed.ask(f"/?where={'1' * 2**21}").status == 400
+    assert viewed.ask("/").status == 200
 
 
 def test_who_leaves_in_the_middle_of_a_form_leaves_no_trace(viewed: Viewed, capfd: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,8 @@ from browser import launched, opened
 from versions import rewrite
 from viewing import Viewed, viewing
 
+from curation.explore.view import revisions
+
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[31m \x00 red"
 
 
@@ -103,6 +105,37 @@ def test_a_pair_that_neither_has_is_no_page(study: Study, number: str) -> None:
 def test_a_version_that_there_is_not_is_told(study: Study, place: str) -> None:
     page = study.ask("/compare", 400, before=place)
     assert 'role="alert"' in page and "the comparison failed" not in page
+
+
+def test_the_last_comparisons_are_kept_and_no_more(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of millions of pairs takes gigabytes, so they run one at a time, and what nobody waits for is not begun."""
+    monkeypatch.setattr(revisions, "SECONDS_WAITED", 0.5)
+    made = list[revisions.Comparison]()
+    begin = revisions.Comparison.__init__
+
+    def note(self: revisions.Comparison, before: str, after: str) -> None:
+        begin(self, before, after)
+        made.append(self)
+
+    monkeypatch.setattr(revisions.Comparison, "__init__", note)
+    places = [f"{study.before}/{'./' * number}" for number in range(8)]
+    with revisions.TURN:
+        for place in places[:4]:
+            assert "waiting for another" in study.server.ask(f"/compare?{urlencode({'before': place})}").text
+        time.sleep(0.6)
+    for job in made:
+        job.thread.join()
+    assert [job.dropped for job in made] == [True] * 4
+    for place, count in ((places[3], 5), (places[3], 5), *zip(places[4:7], (6, 7, 8), strict=True), (places[3], 9)):
+        assert listed(study.ask("/compare", before=place))
+        assert len(made) == count
+
+
+def test_a_version_that_is_another_one_now_is_compared_again(study: Study) -> None:
+    first = listed(study.ask("/compare"))
+    rewrite(study.before / "data/selections/clear.parquet", lambda rows: rows.with_columns(margin=pl.col("margin") + 2))
+    (study.before / "params.yaml").touch()  # as `dvc repro` and `dvc checkout` touch what they write
+    assert listed(study.ask("/compare")) != first  # of which one moved furthest
 
 
 def test_a_browser_runs_nothing_of_either_text(study: Study) -> None:

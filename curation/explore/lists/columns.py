@@ -14,6 +14,7 @@ from curation.tables.expressions.evaluation import ResultType, fault
 from curation.tables.expressions.syntax import ColumnName, parse
 
 Types = dict[ColumnName, pl.DataType]
+MOST_LETTERS = 10_000  # of an expression
 MOST_BYTES = 800_000_000  # of the columns that are held
 
 
@@ -36,7 +37,11 @@ class Names(NamedTuple):
         return self.own | self.beside
 
     def mistake(self, expression: str, result_type: ResultType) -> str | None:
-        """What is wrong with an expression, or None, as `curation params` says it of a selection's."""
+        """What is wrong with an expression, or None, as `curation params` says it of a selection's; and one of more
+        than MOST_LETTERS, for it would stand in every link of its page."""
+        if len(expression) > MOST_LETTERS:
+            longer = "write it into params.yaml as a selection, and choose that"
+            return f"has {len(expression):,} letters, of which a list takes {MOST_LETTERS:,}; {longer}"
         try:
             heads = {name[0] for name in parse(expression).columns}
         except (ValueError, RecursionError):

@@ -99,7 +99,7 @@ def show_pair(request: Request) -> Response:
         to, named = ("/label/pair", [("labeller", who)]) if who else ("/label", [])
         return RedirectResponse(f"{to}?{urlencode([*named, *asked.multi_items()])}", 303)
     session, gold, tables = _session(request), _gold(request), opened(request).tables()
-    listed = opened(request).keep(("labels", str(session.rule)), lambda: list_pairs(tables.study, session))
+    listed = opened(request).keep("labels", lambda: list_pairs(tables.study, session), str(session.rule))
     own, again = gold.of(session.labeller), asked.get("pair")
     pair_id = find_next(gold, session, listed) if again is None else _number(again)
     counted = [label for label in own.values() if label.sample["kind"] == RANDOM]
@@ -107,7 +107,7 @@ def show_pair(request: Request) -> Response:
         "session": session, "query": _say_query(request, session), "listed": len(listed),
         "done": sum(label.action != "undo" for label in own.values()), "saved": _say_saved(request, own),
         "decided": sum(label.verdict in SIDES for label in counted),
-        "budget": opened(request).keep(("budget", session.width), lambda: find_dearest(tables.study, session.width)),
+        "budget": opened(request).keep("budget", lambda: find_dearest(tables.study, session.width), session.width),
     }  # fmt: skip
     if pair_id is None:
         return show(request, "view_labelled.html", **around)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from curation.core.errors import CurationError
-from curation.explore.lists.columns import ListedColumns, spell
+from curation.explore.lists.columns import MOST_LETTERS, ListedColumns, spell
 from curation.explore.view import bits
 from curation.explore.view.asked import Asked, Form
 from curation.explore.view.facets import Facet, Facets, Option
@@ -67,7 +67,10 @@ class Listed:
         mistake = self.columns.names.mistake
         wanted: dict[str, tuple[str, ResultType]] = {"where": (asked.where, "boolean"), "sort": (asked.sort, "any")}
         faults = {name: mistake(text, kind) for name, (text, kind) in wanted.items() if text}
-        columns = [message for text in self.named_columns(asked) if (message := mistake(text, "any"))]
+        named = self.named_columns(asked)
+        columns = [message for text in named if (message := mistake(text, "any"))]
+        if not columns and (letters := sum(map(len, named))) > MOST_LETTERS:
+            columns = [f"all of them have {letters:,} letters, of which a list takes {MOST_LETTERS:,}; ask for fewer"]
         faults |= {"column": "; ".join(columns) or None}
         faults |= {
             name: f"{value!r} is not one of {', '.join(options) or 'those there are'}"

@@ -30,7 +30,7 @@ def _listed(request: Request, form: Form) -> Listed:
     """The list of the study, as its tables are now."""
     study = opened(request)
     study.refresh()
-    return study.keep(("list", form.kind), lambda: LISTS[form.kind](study))
+    return study.keep("list", lambda: LISTS[form.kind](study), form.kind)
 
 
 def _is_there(request: Request, form: Form) -> bool:

@@ -10,6 +10,7 @@ from curation.explore.tables import Tables
 from curation.tables import contracts
 
 T = TypeVar("T")
+MOST_KEPT = 8  # of a kind
 Stamp = dict[Path, tuple[int, int]]  # of each file, when it was written and its size
 
 
@@ -20,7 +21,9 @@ class Opened:
         self.folder = folder
         self._stamp: Stamp = {}
         self._study: Study | None = None
-        self._kept: dict[object, object] = {}
+        self._kept: dict[
+            tuple[str, object], object
+        ] = {}  # by its kind and of what it is, the last asked for at the end
 
     def study(self) -> Study:
         """What params.yaml says. Raises CurationError if it cannot be read."""
@@ -34,12 +37,18 @@ class Opened:
         study = self.study()
         return self.keep("tables", lambda: Tables(study)).begin()
 
-    def keep(self, name: object, make: Callable[[], T]) -> T:
-        """What `make` gives, made once for the files as they are."""
-        if name not in self._kept:
-            self._kept[name] = make()
-        kept: T = self._kept[name]  # type: ignore[assignment]
+    def keep(self, kind: str, make: Callable[[], T], of: object = None, most: int = MOST_KEPT) -> T:
+        """What `make` gives `of` something, made once for the files as they are; of a kind the `most` that were asked
+        for last."""
+        kept: T = self._kept.pop((kind, of)) if (kind, of) in self._kept else make()  # type: ignore[assignment]
+        self._kept[kind, of] = kept
+        for oldest in [name for name in self._kept if name[0] == kind][:-most]:
+            del self._kept[oldest]
         return kept
+
+    def forget(self, kind: str, of: object) -> None:
+        """Whoever asks for it next has it made again."""
+        self._kept.pop((kind, of), None)
 
     def refresh(self) -> None:
         """Forget all that was worked out from files that are others now."""

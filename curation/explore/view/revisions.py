@@ -1,9 +1,12 @@
 """Two data versions beside each other: which pairs entered, left, moved or turned around, and why; and each of them as
 both versions have it."""
 
+import os
 import re
 import threading
+import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,14 +17,19 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from curation.core.errors import CurationError
+from curation.core.git_files import find_commit
+from curation.core.lock_file import LOCK, PARAMS
 from curation.core.progress import heard
 from curation.explore.changes.beside import read_beside
 from curation.explore.changes.diff import Diff, diff
 from curation.explore.changes.summary import describe_cause, summarize
-from curation.explore.changes.version import HERE, read_versions
+from curation.explore.changes.version import HERE, PIPELINE, read_versions
 from curation.explore.view.answering import opened, reads, show
 
 ROWS = 50  # of a page
+TURN = threading.Lock()  # one comparison at a time
+MOST_KEPT = 3  # comparisons: one of ten million pairs takes gigabytes
+SECONDS_WAITED = 15  # since a page last asked how far it is
 ID = re.compile(r"-?[0-9]{1,19}")
 FACETS = ("selection", "change", "cause")
 COLUMNS = {
@@ -36,17 +44,27 @@ def routes() -> list[Route]:
 
 
 class Comparison:
-    """A comparison that runs in a thread of its own, since one of millions of pairs takes longer than an answer may.
-    Then it has `found` and the `rows`, or the `lines` that say why not."""
+    """A comparison that runs in a thread of its own, since one of millions of pairs takes longer than an answer may,
+    once it is its turn. Then it has `found` and the `rows`, or the `lines` that say why not; or is `dropped`, as nobody
+    asked for it any more."""
 
     def __init__(self, before: str, after: str) -> None:
-        self.told, self.lines = "reading what git and DVC have of both", list[str]()
+        self.told, self.lines, self.dropped = "waiting for another comparison to end", list[str](), False
+        self.asked = time.monotonic()
         self.found: Diff | None = None
         self.rows = pl.DataFrame()
         self.thread = threading.Thread(target=self._run, args=(before, after), daemon=True)
         self.thread.start()
 
     def _run(self, before: str, after: str) -> None:
+        with TURN:
+            if time.monotonic() - self.asked > SECONDS_WAITED:
+                self.dropped = True
+            else:
+                self.told = "reading what git and DVC have of both"
+                self._compare(before, after)
+
+    def _compare(self, before: str, after: str) -> None:
         try:
             with heard(lambda progress: setattr(self, "told", progress.describe())):
                 found = diff(*read_versions(before, after or None), {"selections", "tables"})
@@ -75,9 +93,27 @@ def _asked(request: Request) -> tuple[dict[str, str], Comparison]:
     """Which versions are asked for, and their comparison, which begins if nobody has asked for it."""
     versions = {name: request.query_params.get(name, "").strip() for name in ("before", "after")}
     versions["before"] = versions["before"] or "HEAD"
-    study = opened(request)
+    study, of = opened(request), tuple((place, _stamp(place)) for place in versions.values())
     study.refresh()
-    return versions, study.keep(("compare", *versions.values()), partial(Comparison, **versions))
+    job = study.keep("compare", partial(Comparison, **versions), of, MOST_KEPT)
+    if job.dropped:
+        study.forget("compare", of)
+        job = study.keep("compare", partial(Comparison, **versions), of, MOST_KEPT)
+    job.asked = time.monotonic()
+    return versions, job
+
+
+def _stamp(place: str) -> object:
+    """What is another one where the version that is called so is: the commit of a revision, or when the files of a
+    folder were written that say what its tables are made of; None where it is no version."""
+    folder = Path(place)
+    if os.path.isdir(folder):  # noqa: PTH112  unlike is_dir(), False of what no folder can be called
+        files = [folder / name for name in (PARAMS, PIPELINE, LOCK)]
+        return tuple(file.stat().st_mtime_ns for file in files if file.exists())
+    try:
+        return find_commit(place, place)
+    except CurationError:  # as the comparison says
+        return None
 
 
 @reads
