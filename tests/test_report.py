@@ -166,6 +166,16 @@ def test_ticks_hold_what_is_drawn(low: float, width: float) -> None:
     assert 2 <= len(ticks) <= 8 and ticks == sorted(ticks)
 
 
+@pytest.mark.parametrize(("low", "high"), [(-1.6e-18, 6.5e-19), (0.0, 1e-300), (1e9, 1e9 + 1e-4), (-3e-13, -1e-13)])
+def test_what_differs_by_no_more_than_a_float_s_error_still_has_an_axis(low: float, high: float) -> None:
+    """The mean delta of pairs that stand in both orders is no exact 0; its axis had no width, and the stage fell."""
+    ticks = find_ticks(low, high)
+    assert ticks[0] < ticks[-1] and sorted(set(ticks)) == ticks
+    assert ticks[0] <= low + 1e-9 and high - 1e-9 <= ticks[-1]
+    line = Estimate("mean", (low + high) / 2, low, high)
+    assert lay_out_intervals(Figure("deltas", "", "", [Panel("judge", [line], "score")]))["panels"]
+
+
 def test_panels_of_one_unit_have_one_scale() -> None:
     small, large = Estimate("a", 0.1, 0.0, 0.2), Estimate("b", 4.0, 3.0, 5.0)
     panels = [Panel("one", [small], "score"), Panel("two", [large], "score"), Panel("three", [small], "other")]

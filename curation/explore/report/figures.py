@@ -11,6 +11,7 @@ WIDTHS = dict.fromkeys(" ijlftrI.,:;|'!()[]-", 5.0) | dict.fromkeys("mwMW@%", 12
 LETTER, CAPITAL, BOLD = 7.8, 9.5, 1.15  # of all others, small ones and digits, and the rest; how much wider bold is
 PLOT, LINE, GAP = 320, 18, 10  # widths and a line's height, in units of the drawing
 TICKS = 5
+LEAST = 1e-9  # that two values of a figure differ by
 
 
 class Estimate(NamedTuple):
@@ -132,7 +133,7 @@ def kind_of(line: Estimate, null: float | None) -> str:
 
 def find_ticks(low: float, high: float) -> list[float]:
     """About five round numbers, the first not above `low`, the last not below `high`."""
-    if high <= low:
+    if high - low <= LEAST * max(1.0, abs(low), abs(high)):  # deltas of pairs in both orders add up to 1e-18
         low, high = low - 0.5, high + 0.5
     rough = (high - low) / (TICKS - 1)
     power = 10.0 ** floor(log10(rough))
