@@ -16,11 +16,12 @@ from curation.core.errors import Errors
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.stats import holm
+from curation.experiment import margins
 from curation.experiment.contrast_rows import DeltaRow, Row, expand_all
 from curation.experiment.contrast_table import contrast_messages, contrast_metrics, declared_contrasts
 from curation.experiment.declarations import Margin
 from curation.experiment.families import correct
-from curation.experiment.margins import Tested, all_gain_p, margin_p
+from curation.experiment.margins import all_gain_p, margin_p
 from curation.experiment.properties import Properties, delta_slope
 from curation.experiment.same_arms import find_same_arms
 from curation.experiment.values import BASELINE_ARM, ArmKey, ArmValues, BenchmarkValues, DeclaredRuns
@@ -271,7 +272,7 @@ def test_a_trend_of_deltas_is_the_slope_over_generator_pairs_clustered_by_prompt
 
 
 def test_a_margin_is_shown_where_the_interval_of_90_percent_lies_within_it() -> None:
-    tested = Tested(0.01, 0.005, 20.0, 0.06)
+    tested = margins.Tested(0.01, 0.005, 20.0, 0.06)
     reach = 0.01 + 0.005 * float(stats.t.ppf(0.95, 20))
     for margin, shown in ((reach + 1e-6, True), (reach - 1e-6, False)):
         p = margin_p(tested, Margin(equivalence=margin))

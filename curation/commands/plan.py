@@ -59,7 +59,9 @@ def main(arguments: list[str]) -> None:
     said = dict[str, Any]()
     losses = look_at_traces(study, known.traces, known.prompts)
     left = [f"{line}; {WAYS_OUT}" for line in find_undeclared(study)]
-    left += [*find_absent(study), *known.unread, *_find_misread(study, known.stages)]
+    left += [*find_absent(study), *known.unread]
+    if "calls" in wanted:  # to load a tokenizer takes longer than all else
+        left += _find_misread(study, known.stages)
     losses = losses._replace(warnings=[*left, *losses.warnings])
     if "calls" in wanted:
         said |= _tell_calls(study, known.stages, given.json)
