@@ -18,6 +18,7 @@ from conftest import Serve, fast
 from hostile import ALL, TEXTS, hostile_world
 from served import Done, answering, ran, rebuilt, served_params
 
+from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.explore.explain import explain
 from curation.explore.find import find
@@ -82,6 +83,33 @@ def test_what_names_several_lists_them_and_what_names_none_says_so(sound: Path) 
         assert none.returncode == 1 and "is no id of a table, and no text has it" in none.stderr
         assert "\x1b" not in none.stderr
     assert "names nothing" in why(sound, " ").stderr
+
+
+TEXT = "na\u00efve caf\u00e9 (a|b)*? \\d+ 50%\r\nsecond line \U0001f600"
+
+
+@pytest.mark.parametrize(
+    ("asked", "there"),
+    [("caf\u00e9 (a|b)*? \\d+ 50%", True), ("nai\u0308ve cafe\u0301", True), ("50%\nsecond", True),
+     ("50%\r\nsecond", True), ("\U0001f600", True), (".*", False), ("second\\sline", False), ("CAF\u00c9", False), ("\u200b", False)],
+)  # fmt: skip
+def test_a_piece_of_a_text_is_found_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, there: bool
+) -> None:
+    """Kinds of fault: a piece that is taken for a pattern; one that another keyboard writes in another normal form."""
+    world.write(world.sound(), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    file = contracts.path("traces", "large")
+    rows = pl.read_parquet(file)
+    rows.with_columns(
+        completion=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit(TEXT)).otherwise("completion")
+    ).write_parquet(file)
+    if not there:
+        with pytest.raises(CurationError, match="no text has it"):
+            find(Tables(read()), asked)
+        return
+    (hit,) = find(Tables(read()), asked)
+    assert hit.id == rows["trace_id"][0] and hit.where.startswith("traces.completion: ")
 
 
 def test_every_verdict_is_that_of_the_table(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:

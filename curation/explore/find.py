@@ -3,6 +3,7 @@
 import difflib
 import itertools
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -146,7 +147,7 @@ def _by_id(tables: Tables, where: Callable[[str], pl.Expr]) -> Iterator[Hit]:
 def _own(tables: Tables, asked: str) -> Iterator[Hit]:
     """Those that the user calls so."""
     for table, kind in OWN_IDS:
-        for row in tables.find(table, pl.col("external_id") == asked, _columns_of(kind), most=MOST + 1):
+        for row in tables.find(table, pl.col("external_id").is_in(_ways(asked)), _columns_of(kind), most=MOST + 1):
             yield from _hits(tables, kind, row, f"{table}.external_id")
 
 
@@ -167,7 +168,7 @@ def _hits(tables: Tables, kind: str, row: dict[str, int], where: str) -> Iterato
 
 def _holds(tables: Tables, asked: str) -> Iterator[Hit]:
     """Those whose text holds it, which reads every text until so many are found."""
-    files = [(table, column, file) for table, column in TEXTS for file in tables.files(table)]
+    ways, files = _ways(asked), [(table, column, file) for table, column in TEXTS for file in tables.files(table)]
     with progress("why: search", len(files), "files") as shown:
         for table, column, file in files:
             kind = "prompt" if table == "prompts" else "trace"
@@ -175,7 +176,15 @@ def _holds(tables: Tables, asked: str) -> Iterator[Hit]:
                 "messages", pl.col("prompt").list.eval(pl.element().struct["content"]).list.join("\n")
             )  # fmt: skip
             columns: list[str | pl.Expr] = [KEYS[kind], text.alias("text")]
-            holds = text.str.contains(asked, literal=True)
+            holds = pl.any_horizontal(text.str.contains(way, literal=True) for way in ways)
             for _, row in tables.find_in(table, [file], holds, columns, MOST + 1):
-                yield Hit(kind, row[KEYS[kind]], f"{table}.{column}: {show_around(row['text'], asked)}")
+                said = next(way for way in ways if way in row["text"])
+                yield Hit(kind, row[KEYS[kind]], f"{table}.{column}: {show_around(row['text'], said)}")
             shown.advance()
+
+
+def _ways(asked: str) -> list[str]:
+    """The ways in which a text may be written that differ in Unicode's normal form and in line ends alone."""
+    forms = [asked, *(unicodedata.normalize(form, asked) for form in ("NFC", "NFD"))]
+    ends = [form.replace("\r\n", "\n").replace("\n", end) for form in forms for end in ("\n", "\r\n")]
+    return list(dict.fromkeys([*forms, *ends]))
