@@ -18,6 +18,7 @@ from served import answering, ran, rebuilt, served_params
 
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
+from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.explore.explain import explain
 from curation.explore.find import find
@@ -82,6 +83,28 @@ def test_attempts_that_failed_are_told_and_act_on_nothing(tmp_path: Path, monkey
     whole = json.loads(ran(tmp_path, "curation", "why", call.key, "--json").stdout)
     assert [row["good"] for row in whole["attempts"]] == [False, True]
     assert whole["request"]["messages"][0]["content"] == hostile
+
+
+@pytest.mark.parametrize("damage", ["version", "bytes"])
+def test_a_key_that_a_closed_ledger_may_have_says_why_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    """Kind of fault: a call that is there, and said to be nowhere, for its ledger cannot be read."""
+    world.write(world.sound(), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    call, study = Call("m", "r", [{"role": "user", "content": "?"}], {}, 0), read()
+    with Ledger(study.ledger, study.budget) as ledger:
+        ledger.append(call, Reply("!", "stop"), "generate", "large")
+    assert find(Tables(study), call.key[:8])[0].kind == "call"
+    if damage == "version":
+        with sqlite3.connect(study.ledger.file) as db:
+            db.execute("PRAGMA user_version = 99")
+    else:
+        Path(study.ledger.file).write_bytes(b"no ledger " * 1000)
+    with pytest.raises(CurationError, match=rf"no text has it.*; no calls: .*{Path(study.ledger.file).name}"):
+        find(Tables(study), call.key[:8])
+    pair = ran(tmp_path, "curation", "why", str(world.sound().pairs["pair_id"][0]))
+    assert pair.returncode == 0 and "no calls: " in pair.stdout
 
 
 def test_a_selection_says_its_rule_and_what_it_keeps(sound: Path) -> None:

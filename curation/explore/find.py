@@ -20,6 +20,7 @@ from curation.tables.ids import content_id
 LEAST = 8  # characters of an id's beginning
 LONGEST = 19  # digits of an id
 MOST = 20  # hits that are listed
+OF_KEY = rf"[0-9a-f]{{{LEAST},{KEY}}}"  # a call's key, or its beginning
 IDS = (  # table, column, and what a row with that id is shown as
     ("pairs", "pair_id", "pair"), ("traces", "trace_id", "trace"), ("prompts", "prompt_id", "prompt"),
     ("decontamination", "prompt_id", "prompt"), ("listed_pairs", "listed_id", "listed"), ("traces", "text_id", "trace"),
@@ -80,7 +81,15 @@ def _say_unknown(tables: Tables, asked: str, texts: bool) -> str:
     near = difflib.get_close_matches(asked, map(str, known), n=1)
     said = f"is no id of a table{', and no text has it' if texts else ''}"
     absent = f"; not there yet: {', '.join(tables.absent)}" if tables.absent else ""
-    return said + (f"; did you mean {near[0]!r}?" if near else "") + absent
+    return said + (f"; did you mean {near[0]!r}?" if near else "") + absent + _say_closed(tables, asked)
+
+
+def _say_closed(tables: Tables, asked: str) -> str:
+    """Of what may be a call's key, why the ledger cannot be asked."""
+    if not re.fullmatch(OF_KEY, asked):
+        return ""
+    with opened_ledger(tables.study) as (_, notes):
+        return "".join(f"; {note}" for note in notes)
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:
@@ -112,7 +121,7 @@ def _names(tables: Tables, asked: str) -> Iterator[Hit]:
 
 def _calls(tables: Tables, asked: str) -> Iterator[Hit]:
     """The calls whose key in the ledger begins so."""
-    if re.fullmatch(rf"[0-9a-f]{{{LEAST},{KEY}}}", asked):
+    if re.fullmatch(OF_KEY, asked):
         with opened_ledger(tables.study) as (ledger, _):
             keys = [] if ledger is None else find_keys(ledger, asked, MOST + 1)
         yield from (Hit("call", key, "ledger") for key in keys)
