@@ -176,6 +176,27 @@ def test_a_file_that_was_taken_away_or_replaced_is_read_anew(path: Path) -> None
     assert list(gold.labels) == ["bo"]
 
 
+def test_a_file_that_was_edited_in_place_is_read_anew(path: Path) -> None:
+    """By its size alone it is one that rows were appended to, whose lines are counted from there, or unchanged."""
+    gold = Gold(path)
+    gold.append("ann", row(1))
+    gold.append("bob", row(2))
+    sound = path.read_bytes()
+    path.write_bytes(sound.replace(b'"ann"', b'"eve"'))
+    gold.refresh()
+    assert list(gold.labels) == ["eve", "bob"]
+    path.write_bytes(b"nonsense\n" + sound)
+    for _ in range(2):
+        with pytest.raises(CurationError, match="line 1 is no label"):
+            gold.refresh()
+    path.write_bytes(b"")
+    gold.refresh()
+    assert not gold.labels
+    path.write_bytes(sound)
+    gold.append("ann", row(3))
+    assert {name: list(own) for name, own in gold.labels.items()} == {"ann": [1, 3], "bob": [2]}
+
+
 def test_what_comes_next_and_what_is_taken_back(path: Path) -> None:
     """A pair of another sample comes again in a random one, which would lack what is known of it; not the other way."""
     import numpy as np

@@ -9,9 +9,10 @@ import re
 import socket
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import polars as pl
@@ -23,6 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from viewing import Viewed, answer_to, viewing
 
+from curation.explore.find import find
 from curation.explore.view import answering, entities
 from curation.explore.view.access import HEADERS
 from curation.explore.view.answering import Lane
@@ -219,6 +221,33 @@ def test_tables_written_while_it_runs_are_those_of_the_next_page(tmp_path: Path)
         file.unlink()
         parquet.write(contracts.PAIRS, made.head(2), file)
         assert "2 of 2 pairs" in server.ask("/?column=chosen_model").text
+
+
+@pytest.mark.parametrize("later", [lambda file: file.unlink(), lambda file: file.write_bytes(b"PAR1")])
+def test_tables_that_go_while_a_page_is_read_are_no_fault_of_the_view(
+    later: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is the row that was found in one of them not there: whatever fails then, the page is to be loaded again."""
+    world.write(world.sound(), tmp_path)
+    file, number = tmp_path / "data/pairs.parquet", world.sound().pairs["pair_id"][0]
+    whole = file.read_bytes()
+
+    def find_and_lose(*asked: Any, **how: Any) -> Any:
+        hits = find(*asked, **how)
+        file.unlink()
+        file.write_bytes(whole)
+        later(file)
+        return hits
+
+    with viewing(tmp_path) as server:
+        monkeypatch.setattr(entities, "find", find_and_lose)
+        said = server.ask(f"/pair/{number}")
+        assert said.status == 503 and "load it again" in said.text
+        monkeypatch.undo()
+        monkeypatch.chdir(tmp_path)
+        file.unlink(missing_ok=True)
+        file.write_bytes(whole)
+        assert server.ask(f"/pair/{number}").status == 200
 
 
 def test_a_question_that_nobody_waits_for_is_dropped_and_one_that_takes_too_long_is_given_up(

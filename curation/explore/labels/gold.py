@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +53,8 @@ class Gold:
     def _forget(self) -> None:
         self.labels: dict[str, dict[int, Label]] = {}
         self._scores: dict[tuple[str, int], Scores] = {}
-        self._read, self._lines, self._inode = 0, 0, 0
+        self._read, self._lines, self._hash = 0, 0, blake2b()  # bytes and lines of the file that were read
+        self._state: tuple[int, ...] = ()
 
     def of(self, labeller: str) -> dict[int, Label]:
         """The last row of each pair that this labeller has one of, the latest at the end."""
@@ -67,24 +69,28 @@ class Gold:
         return self._scores.values()
 
     def refresh(self) -> None:
-        """Read what was appended since, by whomever. Raises CurationError on a line that is no label."""
+        """Read what was appended since, by whomever; all, where what was read before is no longer so. Raises
+        CurationError on a line that is no label."""
         try:
-            state = self.path.stat()
+            found = self.path.stat()
         except FileNotFoundError:
             return self._forget()
-        if state.st_size < self._read or state.st_ino != self._inode:
-            self._forget()
-            self._inode = state.st_ino
-        if state.st_size > self._read:
-            with self.path.open("rb") as file:
-                file.seek(self._read)
-                for line in file:
-                    if not line.endswith(b"\n"):  # another process is about to write the rest
-                        break
-                    self._lines += 1
-                    self._read += len(line)
-                    if line.strip():
-                        self._take(line)
+        state = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if state == self._state:
+            return
+        with self.path.open("rb") as file:
+            if blake2b(file.read(self._read)).digest() != self._hash.digest():  # somebody has edited it
+                self._forget()
+            file.seek(self._read)
+            for line in file:
+                if not line.endswith(b"\n"):  # another process is about to write the rest
+                    break
+                self._lines += 1
+                self._read += len(line)
+                self._hash.update(line)
+                if line.strip():
+                    self._take(line)
+        self._state = state
 
     def _take(self, line: bytes) -> None:
         try:

@@ -85,9 +85,20 @@ def reads(show: Callable[[Request], Response]) -> Callable[[Request], Awaitable[
 
 
 async def in_lane(request: Request, work: Callable[[], T]) -> T:
-    """What `work` gives, run where tables are read. For an endpoint that first reads what a form says."""
+    """What `work` gives, run where tables are read. For an endpoint that first reads what a form says. Raises
+    HTTPException 503 where it fails, whatever of, as tables are written: what it read is of no one version."""
     lane: Lane = request.app.state.lane
-    return await lane.run(request, work)
+    study = opened(request)
+
+    def read() -> T:
+        try:
+            return work()
+        except Exception:
+            if study.is_outdated():
+                raise HTTPException(503, "tables were written while this page was read; load it again") from None
+            raise
+
+    return await lane.run(request, read)
 
 
 def opened(request: Request) -> Opened:

@@ -1,6 +1,7 @@
 """The study that is viewed, as it is on disk now."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,8 +57,17 @@ class Opened:
             self._stamp, self._study = stamp, None
             self._kept.clear()
 
+    def is_outdated(self) -> bool:
+        """Whether a file is another than when it was last looked at them."""
+        return self._read_stamp() != self._stamp
+
     def _read_stamp(self) -> Stamp:
         data = self.folder / contracts.DATA
         files = [self.folder / "params.yaml", *data.glob("*.parquet"), *data.glob("*/*.parquet")]
         files += data.glob(f"{contracts.ARMS}/*/*.parquet")
-        return {file: (state.st_mtime_ns, state.st_size) for file in files if file.exists() and (state := file.stat())}
+        stamp: Stamp = {}
+        for file in files:
+            with suppress(FileNotFoundError):  # one that is not there, or no more
+                state = file.stat()
+                stamp[file] = state.st_mtime_ns, state.st_size
+        return stamp
