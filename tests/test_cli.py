@@ -171,6 +171,18 @@ def test_a_command_says_what_it_is_for(folder: Path, name: str) -> None:
     assert done.returncode == 0 and done.stdout.startswith(f"usage: curation {name} [-h]")
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_a_narrow_terminal(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text does; an example stays on its line, as it is typed. Descriptions were 120 wide in any terminal."""
+    words = dict[str, list[str]]()
+    for columns in ("60", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        said = curation(folder, name, "--help").stdout
+        words[columns] = said.partition("]\n\n")[2].split()
+        assert [line for line in said.splitlines() if len(line) > int(columns) and not line.startswith("  ")] == []
+    assert words["60"] == words["200"]
+
+
 def test_every_command_has_a_file(folder: Path) -> None:
     with_main = {
         file.stem.replace("_", "-")

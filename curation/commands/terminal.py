@@ -1,6 +1,8 @@
 """How every command reads its arguments."""
 
 import argparse
+import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -26,12 +28,24 @@ def count(text: str) -> int:
     return int(text)
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of texts where they fit; else fills them again, but for lines that begin with a blank, such as
+    examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:  # where argparse asks about such texts
+        lines = text.splitlines()
+        if max(map(len, lines), default=0) <= width:
+            return super()._fill_text(text, width, indent)
+        parts = itertools.groupby(lines, lambda line: bool(line) and not line[0].isspace())
+        return "\n".join(textwrap.fill(" ".join(part), width) if fills else "\n".join(part) for fills, part in parts)
+
+
 class Parser(argparse.ArgumentParser):
-    """Takes options by their whole names alone, since `orphans --del` deleted; keeps the lines of its texts; says of
-    an unknown option, and of a value that is no choice, what is known."""
+    """Takes options by their whole names alone, since `orphans --del` deleted; keeps the lines of its texts, or fills
+    them to the terminal's width; says of an unknown option, and of a value that is no choice, what is known."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+        super().__init__(**settings, allow_abbrev=False, formatter_class=_Formatter)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does; what is left over ends the program with the nearest option, or as one word too many."""
