@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 import to_label
 import world
@@ -296,3 +297,22 @@ def test_no_sample_is_offered_that_the_study_cannot_have(tmp_path: Path) -> None
     with viewing(tmp_path) as viewed:
         said = viewed.ask("/label").text
     assert said.count('name="sample"') == 2 and "near a selection" not in said
+
+
+def test_a_label_of_what_a_trace_no_longer_says_counts_no_more_and_its_pair_comes_again(
+    viewed: Viewed, tmp_path: Path
+) -> None:
+    """The kind of fault: a label that moves to another text. Of a trace that was generated again under its id."""
+    viewed.ask(START, form_of(viewed))
+    first, *_ = rows()
+    assert f'name="pair_id" value="{first["pair_id"]}"' not in viewed.ask(START).text
+    file = next(file for file in (tmp_path / "data/traces").glob("*.parquet")
+                if int(first["chosen"]["trace_id"]) in pl.read_parquet(file)["trace_id"])  # fmt: skip
+    traces = pl.read_parquet(file)
+    again = pl.when(trace_id=int(first["chosen"]["trace_id"])).then(pl.lit("Once more.")).otherwise("completion")
+    traces.with_columns(again.alias("completion")).write_parquet(file)
+    assert "1 label is of a text that its trace no longer has" in viewed.ask("/label").text
+    assert f'name="pair_id" value="{first["pair_id"]}"' in viewed.ask(START).text
+    viewed.ask(START, form_of(viewed))
+    assert [row["pair_id"] for row in rows()] == [first["pair_id"]] * 2
+    assert f'name="pair_id" value="{first["pair_id"]}"' not in viewed.ask(START).text

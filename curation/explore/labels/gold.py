@@ -5,13 +5,13 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from curation.core.errors import CurationError, refused_writes
 from curation.core.text import one_line, say_count
@@ -26,8 +26,11 @@ BLOCK = 2**16  # bytes
 Scores = dict[str, float]  # by dimension
 
 
+Said: TypeAlias = tuple[int, int]  # a trace and, within this process, what stands for its texts
+
+
 class Label(NamedTuple):
-    """What is kept of a row: all but the texts."""
+    """What is kept of a row: all but the texts, which `said` tells from others."""
 
     pair_id: int
     labelled: str
@@ -35,6 +38,12 @@ class Label(NamedTuple):
     verdict: str | None
     order: str
     sample: Mapping[str, Any]
+    said: tuple[Said, ...] = ()
+
+
+def say(trace_id: int, trace: Mapping[str, Any]) -> Said:
+    """What tells the texts of a trace from what it may say after it was generated again."""
+    return trace_id, hash((trace["reasoning"], trace["completion"]))
 
 
 class Gold:
@@ -63,6 +72,20 @@ class Gold:
     def scores(self, labeller: str, trace_id: int) -> Scores:
         """What this labeller last said of a trace."""
         return self._scores.get((labeller, trace_id), {})
+
+    def drop_outlived(self, current: Callable[[list[int]], Collection[Said]]) -> int:
+        """How many labels were of texts that their traces no longer have, which `current` tells of trace_ids: they and
+        the scores of those traces are forgotten until the file is read anew."""
+        labels = [label for own in self.labels.values() for label in own.values()]
+        known = set(current(sorted({trace_id for label in labels for trace_id, _ in label.said})))
+        for labeller, own in self.labels.items():
+            kept = {pair_id: label for pair_id, label in own.items() if known.issuperset(label.said)}
+            rated = {trace_id for label in kept.values() for trace_id, _ in label.said}
+            for trace_id, _ in {one for label in own.values() for one in label.said} - known:
+                if trace_id not in rated:
+                    self._scores.pop((labeller, trace_id), None)
+            self.labels[labeller] = kept
+        return len(labels) - sum(map(len, self.labels.values()))
 
     def all_scores(self) -> Iterable[Scores]:
         """Those of every labeller and trace."""
@@ -95,7 +118,8 @@ class Gold:
     def _take(self, line: bytes) -> None:
         try:
             row = json.loads(line)
-            label = Label(int(row["pair_id"]), *(row[name] for name in Label._fields[1:]))
+            of = tuple(say(int(row[side]["trace_id"]), row[side]) for side in SIDES)
+            label = Label(int(row["pair_id"]), *(row[name] for name in Label._fields[1:-1]))._replace(said=of)
             labeller, sides = row["labeller"], [(int(row[side]["trace_id"]), row[side]["scores"]) for side in SIDES]
             if not _is_known(label) or not isinstance(labeller, str) or not all(_is_rated(said) for _, said in sides):
                 raise ValueError

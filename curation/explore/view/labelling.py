@@ -15,7 +15,7 @@ from starlette.routing import Route
 from curation.core.errors import CurationError
 from curation.explore.explain import describe_prompt
 from curation.explore.labels.budget import find_dearest, measure_agreements
-from curation.explore.labels.gold import RANDOM, Gold, Label, Scores
+from curation.explore.labels.gold import RANDOM, Gold, Label, Said, Scores, say
 from curation.explore.labels.sampling import list_pairs
 from curation.explore.labels.session import (
     SAMPLES,
@@ -50,9 +50,25 @@ def routes() -> list[Route]:
 
 
 def _gold(request: Request) -> Gold:
-    gold = opened(request).keep("gold", Gold)
+    """The labels of what the tables say now."""
+    gold, _ = _opened_gold(request)
     gold.refresh()
     return gold
+
+
+def _opened_gold(request: Request) -> tuple[Gold, int]:
+    """The labels, and how many were dropped, of texts that are no longer there."""
+    tables = opened(request).tables()
+
+    def current(ids: list[int]) -> set[Said]:
+        found = tables.find("traces", pl.col("trace_id").is_in(ids), TEXTS)
+        return {say(row["trace_id"], row) for row in found}
+
+    def read() -> tuple[Gold, int]:
+        gold = Gold()
+        return gold, gold.drop_outlived(current) if gold.labels else 0
+
+    return opened(request).keep("gold", read)
 
 
 def _session(request: Request) -> Session:
@@ -86,6 +102,7 @@ def show_start(request: Request) -> Response:
         where=request.query_params.get("where", ""),
         selections=ranking, judged=judged, dimensions=list(list_scales(study)),
         people=summarize(gold), agreements=measure_agreements(gold, width), path=gold.path,
+        outlived=_opened_gold(request)[1],
         snippet=write_snippet(gold, study) if gold.labels else None,
     )  # fmt: skip
 
