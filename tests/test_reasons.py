@@ -4,7 +4,9 @@ pair and every rule.
 Kinds of fault: a rank counted among other rows than the selection counted; a cut that is not the last that is kept; a
 reason without numbers."""
 
+import re
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -161,6 +163,30 @@ def test_a_share_and_a_budget_of_tokens_are_counted_together() -> None:
     assert told[3].words.startswith(
         "rank 3 of 8, 6 tokens, with those before it 32, budget 20, chosen c wrote 2 of the 4 that the share lets in"
     )
+
+
+def test_the_numbers_are_those_of_the_page() -> None:
+    page = (Path(__file__).parents[1] / "docs/why.md").read_text().partition("| reason | numbers |\n|---|---|\n")[2]
+    documented = dict[str, set[str]]()
+    for reasons, names in re.findall(r"^\| (.+?) \| (.+?) \|$", page, re.MULTILINE):
+        documented[reasons.partition(", ")[0]] = set(re.split("[,;] ", names))  # the three of the budget are alike
+    seen = defaultdict[str, set[str]](set)
+    half = {"per_prompt": 1, "generator_share": {"side": "chosen", "at_most": 0.5}}
+    for told in (
+        explained(require={"clear": "chosen.characters > 20"}, limits=half, budget={"pairs": 3}),
+        explained(limits={**half, "per_prompt": None}, budget={"tokens": 20.0}),
+        explained(budget={"pairs": 4}, strata={"by": "prompt.source", "shares": "equal"}),
+        explained(keep={"kind": "nearest", "target": 0.6}, limits={**half, "per_prompt": None}),
+        explained(keep={"kind": "band", "low": 0.5, "high": None}),
+        explained(keep={"kind": "quantiles", "low": 0.3, "high": 0.6}),
+        explained("1 1 11>12 1.0 as 1\n2 1 13>14 2.0 as 1\n3 1 12>13 0.5"),
+    ):
+        for why in told.values():
+            same = {"clear": "a requirement's name", "over_budget": "kept", "generator_share": "kept"}
+            seen[same.get(why.reason, why.reason)].update(why.numbers)
+            if "generator" in why.numbers:
+                assert set(why.numbers["generator"]) == {"name", "side", "kept", "of", "at_most"}
+    assert seen.pop("identical") == set() and seen == documented
 
 
 @pytest.mark.parametrize(
