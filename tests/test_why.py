@@ -189,6 +189,37 @@ def test_what_the_grid_cuts_and_what_is_labelled_have_verdicts_too(tmp_path: Pat
             assert re.fullmatch(r"(un)?desirable, rank \d of \d by draw, room for 2", said_of[2])
 
 
+def test_what_is_said_of_an_arm_is_what_its_table_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every way in which the grid cuts a selection, and of every control beside it. Kinds of fault: a cut that is
+    counted among other rows than the arm's; a control that is said to have what it has not."""
+    file, params = world.write(world.sound(), tmp_path), world.settings()
+    params["generator_pairs"]["large_first"] = {"where": "chosen_model = 'large'"}
+    params["controls"]["other"] = {"pairs": "drawn", "match": ["chosen_model"], "labels": "shuffled"}
+    params["controls"]["rest"] = {"pairs": "all", "match": [], "labels": "as_is", "updates": "by_epochs"}
+    params["grid"] |= {"budgets": ["own", 2], "generator_pairs": ["any", "large_first"]}
+    params["grid"]["controls"] = ["itself", "reversed", "other", "rest"]
+    params |= {"contrasts": {}, "compare": {"primary": None}}
+    flow.write(params, file)
+    done = ran(tmp_path, "stages.arms")
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    study = read()
+    verdicts, arms = Verdicts(Tables(study)), study.arms.values()
+    held = {arm.name: set(pl.read_parquet(contracts.arm_path("subsets", arm.name))["pair_id"]) for arm in arms}
+    own = {arm[:3]: arm.name for arm in arms if arm.control == "itself"}
+    assert len(own) == 4 and len(held) == 16 and len(set(map(frozenset, held.values()))) > 4
+    looked_at = set[tuple[str, ...]]()
+    for number in world.sound().pairs["pair_id"]:
+        for row in verdicts.of_pair(number):
+            cut = row["selection"], row.get("generator_pairs", "any"), row.get("budget", "own")
+            if cut in own:
+                looked_at.add(cut)
+                assert (row["reason"] == "kept") == (number in held[own[cut]]) and not row["stale"]
+            for control in row["controls"]:
+                assert control["has_it"] == (number in held[control["arm"]]) and not control["stale"]
+    assert looked_at == set(own)
+
+
 def label_thumbs(file: Path) -> Labelled:
     """What the selection thumbs labels, which is then in its table."""
     study = read(file)
