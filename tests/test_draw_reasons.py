@@ -90,6 +90,16 @@ def test_what_is_said() -> None:
     }
 
 
+def test_what_has_no_target_is_said_to_have_none() -> None:
+    """Kind of fault: a pair that nothing can be near to, and is said to give way to its reverse."""
+    target = "case when chosen_model = 'a' then 1.0 end"
+    made = few(settings=selection(require={"never": "false"}, keep={"kind": "nearest", "target": target}))
+    of = made.pairs.column("chosen_model").to_list()
+    said = {why.words for row, why in explained(control(), made).items() if of[row] == "b"}
+    assert f"it cannot be drawn: rubric.delta_logic and {target} gives no number" in said
+    assert not any("its reverse" in words or words.startswith("rank") for words in said)
+
+
 def test_a_table_of_other_settings_is_contradicted() -> None:
     made = few()
     rows, _ = control_rows(control(), 0, made)
