@@ -3,20 +3,22 @@ odd values anywhere."""
 
 import warnings
 from collections.abc import Callable, Iterator
-from copy import copy
+from copy import copy, deepcopy
 from datetime import date
 from hashlib import sha256
 from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+import flow
 import pytest
 from test_params import broken
 from world import own
 
 from curation.core import params
 from curation.core.errors import CurationError, Errors
-from curation.core.params import read
+from curation.core.kinds import KIND_FOLDERS
+from curation.core.params import COLLECTIONS, read
 from curation.core.text import LONGEST_LINE
 
 ROOT = Path(__file__).parents[1]
@@ -216,3 +218,19 @@ def test_any_value_anywhere_is_sound_or_a_mistake_of_one_line(share: str) -> Non
         except Exception as error:
             raise AssertionError(f"{'.'.join(map(str, at))}: {str(ODD[number])[:40]!r}") from error
     assert refused > FAST / 2
+
+
+@pytest.mark.parametrize("odd", ["a; touch x", "$(x)", "${item}", "../x", "A", "a" * 101])
+def test_a_name_of_any_kind_is_one_that_a_file_and_a_shell_can_have(odd: str, tmp_path: Path) -> None:
+    """All of one file at once: DVC puts names into commands and the names of files."""
+    raw = own()
+    named = {"delta.panels": raw["delta"]["panels"], "judges.rubric.dimensions": raw["judges"]["rubric"]["dimensions"]}
+    named |= {section: raw[section] for section in (*KIND_FOLDERS, *COLLECTIONS) if raw.get(section)}
+    assert len(named) > 8
+    for entries in named.values():
+        entries[odd] = deepcopy(next(iter(entries.values())))
+    flow.write(raw, tmp_path / "params.yaml")
+    with pytest.raises(CurationError) as refused:
+        read(tmp_path / "params.yaml")
+    lines = str(refused.value).splitlines()
+    assert [place for place in named if not any(f" {place}" in line and odd[:40] in line for line in lines)] == []
