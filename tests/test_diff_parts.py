@@ -17,6 +17,7 @@ import pytest
 import world
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 from scipy.stats import spearmanr
 from served import ran
 from versions import git
@@ -26,9 +27,10 @@ from curation.explore.changes.diff import diff
 from curation.explore.changes.kept import jaccard, spearman
 from curation.explore.changes.reading import Match, gather, match_keys, match_rows
 from curation.explore.changes.summary import PLACES, summarize
-from curation.explore.changes.version import File, Out, Version
+from curation.explore.changes.version import EACH, File, Out, Version, read_versions
 
-PAGE = (Path(__file__).parents[1] / "docs/diff.md").read_text()
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/diff.md").read_text()
 KEYS = st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9), unique=True, max_size=12)
 
 
@@ -62,6 +64,26 @@ def test_the_rank_correlation_is_scipys(pairs: list[tuple[int, int]]) -> None:
 
 def test_the_overlap_of_nothing_is_none() -> None:
     assert (jaccard(0, 0, 0), jaccard(0, 2, 0), jaccard(2, 2, 2), jaccard(1, 2, 2)) == (None, 0, 1, 1 / 3)
+
+
+def test_a_release_has_no_stages_of_the_study_that_its_lock_had_before(tmp_path: Path) -> None:
+    """dvc.lock keeps the stages of names that went, and a release holds dvc.lock and no dvc.yaml: traces of another
+    study's generators were told as removed, and as missing in the cache."""
+    world.write(world.sound(), tmp_path)
+    out = {"path": "data/traces/{}.parquet", "md5": "0" * 32}
+    stages = {f"generate@{name}": {"cmd": "", "outs": [out | {"path": out["path"].format(name)}]}
+              for name in ("large", "of_another_study")}  # fmt: skip
+    (tmp_path / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}))
+    version = read_versions(str(tmp_path), str(tmp_path))[0]
+    assert set(version.stages) == {"generate@large"}
+    assert not [name for name in (*version.files, *version.notes) if "of_another_study" in name]
+
+
+def test_stages_of_each_name_are_those_of_dvc_yaml() -> None:
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    assert {verb: body["foreach"] for verb, body in stages.items() if "foreach" in body} == {
+        verb: f"${{{section}}}" for verb, section in EACH.items()
+    }
 
 
 @pytest.mark.parametrize("absent", ["before", "after"])

@@ -26,6 +26,10 @@ SECTIONS = {  # of params.yaml, whose names are those of a table's parts
     "deltas": ("judges", "pairwise_judges"), "pair_scores": ("scorers",),
     **dict.fromkeys(("selections", "subsets", "unpaired"), ("selections",)),
 }  # fmt: skip
+EACH = {  # by stage, the section of params.yaml of which there is one for each name
+    "generate": "generators", "judge": "judges", "prefer": "pairwise_judges", "score_pairs": "scorers",
+    "select": "selections",
+}  # fmt: skip
 FOLDERS = (*contracts.TABLES, "deltas", contracts.ARMS)  # of data/, of tables that are kept in parts
 
 
@@ -184,15 +188,18 @@ def _declared(name: str, params: bytes | None, lock: bytes | None, pipeline: byt
     stages = {} if lock is None else parse_stages(lock, f"{name}: {LOCK}")
     refuse = lambda why: CurationError(f"{name}: {PIPELINE}:{why}")  # noqa: E731
     graph = {} if pipeline is None else parsed.parse_yaml(pipeline, refuse).get("stages") or {}
-    kept = {stage: body for stage, body in stages.items() if not graph or _is_declared(stage, graph, settings)}
+    kept = {stage: body for stage, body in stages.items() if _is_declared(stage, graph, settings)}
     version = Version(name, settings, kept, dict(_list_outs(kept, cache)))
     version.notes += (note if name == HERE else f"{name}: {note}" for note in _find_outdated(version))
     return version
 
 
 def _is_declared(stage: str, graph: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
-    """Whether dvc.yaml has this stage: of `foreach: ${judges}` there is one for each name in that section."""
+    """Whether dvc.yaml has this stage: of `foreach: ${judges}` there is one for each name in that section. A release
+    has no dvc.yaml, and of its stages those are declared that ours would have."""
     verb, _, part = stage.partition("@")
+    if not graph:
+        return not part or verb not in EACH or part in (params.get(EACH[verb]) or {})
     body = graph.get(verb)
     each = body.get("foreach") if isinstance(body, Mapping) else None
     if not isinstance(each, str):
