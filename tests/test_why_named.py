@@ -189,7 +189,7 @@ def test_a_name_of_something_else_is_said_to_be_that(sound: Path, asked: str, sa
 
 
 def rows_of_docs() -> dict[str, set[str]]:
-    page = (Path(__file__).parents[1] / "docs/why.md").read_text().partition("## As JSON")[2]
+    page = (Path(__file__).parents[1] / "docs/why.md").read_text().partition("## As JSON")[2].partition("| reason |")[0]
     return {
         kind: set(keys.split(", ")) for kind, keys in re.findall(r"^\| (\w+) \| ([\w, ]+) \|$", page, re.MULTILINE)[1:]
     }
