@@ -22,6 +22,7 @@ from scipy.stats import spearmanr
 from served import ran
 from versions import git
 
+from curation.core.errors import CurationError
 from curation.explore.changes.causes import differences
 from curation.explore.changes.diff import diff
 from curation.explore.changes.kept import jaccard, spearman
@@ -77,6 +78,12 @@ def test_a_release_has_no_stages_of_the_study_that_its_lock_had_before(tmp_path:
     version = read_versions(str(tmp_path), str(tmp_path))[0]
     assert set(version.stages) == {"generate@large"}
     assert not [name for name in (*version.files, *version.notes) if "of_another_study" in name]
+
+
+@pytest.mark.parametrize("place", ["../none", "./none", "/none"])
+def test_a_folder_that_is_not_there_is_not_asked_of_git(place: str) -> None:
+    with pytest.raises(CurationError, match=f"^{place}: there is no such folder"):
+        read_versions(place, None)
 
 
 def test_stages_of_each_name_are_those_of_dvc_yaml() -> None:

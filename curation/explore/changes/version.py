@@ -14,6 +14,7 @@ from curation.core.errors import CurationError
 from curation.core.git_files import find_commit, read_file
 from curation.core.lock_file import LOCK, PARAMS, find_changed, parse_stages
 from curation.core.messages import first_names
+from curation.core.text import one_line
 from curation.explore.changes.cache import Cache
 from curation.tables import contracts
 
@@ -109,6 +110,8 @@ def _read(place: str | None, cache: Cache) -> Version:
     folder = Path(place)
     if os.path.isdir(folder):  # noqa: PTH112  unlike is_dir(), False of what no folder can be called
         return _read_folder(folder / RELEASED if (folder / RELEASED / PARAMS).is_file() else folder, cache)
+    if place.startswith(("/", "./", "../")):  # as no revision of git does
+        raise CurationError(f"{one_line(place)}: there is no such folder")
     return _read_revision(place, cache)
 
 
