@@ -13,21 +13,20 @@ from curation.pairs.noise import pool_noise, variances
 
 DELTAS: Columns = {
     "judge": pl.String, "dimension": pl.String,
-    **dict.fromkeys(("compared", "changed", "flipped", "flipped_beyond_noise"), pl.Int64), **DRIFT,
-    "noise": pl.Float64,
+    **dict.fromkeys(("before", "after", "entered", "left", "compared", "changed", "flipped", "flipped_beyond_noise"),
+                    pl.Int64), **DRIFT, "noise": pl.Float64,
 }  # fmt: skip
 KEY: Columns = {"pair_id": pl.Int64}
 
 
 def compare_deltas(context: Context) -> Section:
-    """A row for each judge and dimension: the deltas of pairs in both versions, how many changed, how many have the
-    other sign now, and how many of those are not within the judge's noise before or after; and the mean change with its
-    95 % interval, clustered by prompt. `noise` is the later version's, null where the judge has no repeats."""
+    """A row for each judge and dimension: the deltas there were and are; how many entered and left, since a pair, a
+    dimension or a score did; and of those in both, how many changed, how many have the other sign now, and how many of
+    these are not within the judge's noise before or after; and the mean change with its 95 % interval, clustered by
+    prompt. `noise` is the later version's, null where the judge has no repeats."""
     figures, rows = list[dict[str, Any]](), list[pl.DataFrame]()
     for judge in context.names("deltas"):
         name = f"data/deltas/{judge}.parquet"
-        if name not in context.before.files or name not in context.after.files:
-            continue
         ids = read(context.after, name, KEY)["pair_id"]
         match = match_keys(read(context.before, name, KEY)["pair_id"] if context.is_changed(name) else ids, ids)
         shared = take(ids, match.after)
@@ -44,13 +43,10 @@ def compare_deltas(context: Context) -> Section:
 
 
 def _dimensions(context: Context, name: str) -> list[str]:
-    """The dimensions that the file has in both versions."""
-    found = []
-    for version in (context.before, context.after):
-        path = version.files[name].path
-        columns = name_columns(name, path) if path is not None else {}
-        found.append([column.removeprefix("delta_") for column in columns if column.startswith("delta_")])
-    return [dimension for dimension in found[1] if dimension in found[0]]
+    """The dimensions that the file has, of the later version first."""
+    paths = (version.files[name].path for version in (context.after, context.before) if name in version.files)
+    columns = dict.fromkeys(column for path in paths if path is not None for column in name_columns(name, path))
+    return [column.removeprefix("delta_") for column in columns if column.startswith("delta_")]
 
 
 def _compare_dimension(
@@ -73,8 +69,11 @@ def _compare_dimension(
     )
     changed = np.nan_to_num(moved) != 0
     means = drift.row(0, named=True) if drift.height else {"mean": None, "ci_low": None, "ci_high": None, "n": 0}
+    before, after = (int(np.isfinite(part[delta].to_numpy()).sum()) for part in (old, new))
+    both = means["n"] or 0
     row = {
-        "compared": means["n"], "changed": int(changed.sum()), "flipped": int(flipped.sum()),
+        "before": before, "after": after, "entered": after - both, "left": before - both, "compared": both,
+        "changed": int(changed.sum()), "flipped": int(flipped.sum()),
         "flipped_beyond_noise": int(beyond.sum()), "drift": means["mean"], "ci_low": means["ci_low"],
         "ci_high": means["ci_high"],
     }  # fmt: skip

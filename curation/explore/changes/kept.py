@@ -1,5 +1,6 @@
 """Which pairs each selection and each arm has, and had."""
 
+import re
 from hashlib import blake2b
 from typing import Any
 
@@ -20,6 +21,7 @@ SELECTIONS: Columns = {
     **dict.fromkeys(("median_move", "noise"), pl.Float64), "beyond_noise": pl.Int64,
     **dict.fromkeys(("cut_before", "cut_after"), pl.Float64),
 }  # fmt: skip
+OF_MARGIN = re.compile(r"selections\..+?\.(value|require)\b")  # settings that a margin depends on
 ARMS: Columns = {"arm": pl.String, **COUNTS, "flipped": pl.Int64, "overlap": pl.Float64}
 ARM_ROWS: Columns = dict.fromkeys(("pair_id", *SIDES), pl.Int64)
 
@@ -84,8 +86,9 @@ def _rows(
     """Each pair that entered, left or moved, with its verdict in both versions and what of it changed: its prompt, a
     trace or how traces are paired, its margin (then the one kind of cause that reaches the margin, if it is one), or
     nothing, where the selection's own rule did (`selection`) or other pairs took or left the room (`others`)."""
-    kinds = {cause.kind for cause in causes.of(file)}
-    margin = kinds - {"selection", "code"} or kinds
+    found = causes.of(file)
+    kinds = {cause.kind for cause in found}
+    margin = {cause.kind for cause in found if cause.kind != "selection" or OF_MARGIN.match(cause.what)}
     own = "selection" if "selection" in kinds else "code" if kinds == {"code"} else "others"
     sides, others = context.pairs if change == "left" else context.pairs[::-1]
     ids = (before if change == "left" else after)["pair_id"]

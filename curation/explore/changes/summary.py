@@ -84,8 +84,8 @@ def _of_table(row: dict[str, Any]) -> str:
 
 def _of_scores(rows: pl.DataFrame) -> str:
     """The dimension that drifted most, and how many did."""
-    went = rows.filter((pl.col("entered") > 0) | (pl.col("left") > 0))
-    counted = f"{went['entered'].sum():,} entered, {went['left'].sum():,} left" if went.height else ""
+    lost = rows["unscored"].sum()
+    counted = "; ".join(filter(None, [_came_and_went(rows), f"{lost:,} without one now" if lost else ""]))
     moved = rows.filter(pl.col("changed") > 0).sort(pl.col("drift").abs(), descending=True)
     if moved.is_empty():
         return counted or NOTHING
@@ -97,16 +97,21 @@ def _of_scores(rows: pl.DataFrame) -> str:
     return "; ".join(filter(None, [drift, counted]))
 
 
+def _came_and_went(rows: pl.DataFrame) -> str:
+    """How many rows entered and left, nothing where none did."""
+    entered, left = rows["entered"].sum(), rows["left"].sum()
+    return f"{entered:,} entered, {left:,} left" if entered or left else ""
+
+
 def _of_deltas(rows: pl.DataFrame) -> str:
-    changed = rows.filter(pl.col("changed") > 0)
+    counted, changed = _came_and_went(rows), rows.filter(pl.col("changed") > 0)
     if changed.is_empty():
-        return NOTHING if rows["compared"].sum() else "no pair is in both"
+        return counted or (NOTHING if rows["compared"].sum() else "no pair is in both")
     flipped = changed.sort("flipped", descending=True).row(0, named=True)
     most = f", most by {flipped['judge']}.{flipped['dimension']}: {flipped['flipped']:,}" if flipped["flipped"] else ""
     counts = f"{changed['changed'].sum():,} of {rows['compared'].sum():,} changed"
-    return (
-        f"{counts}, {changed['flipped'].sum():,} flipped, {changed['flipped_beyond_noise'].sum():,} beyond noise{most}"
-    )
+    beyond = f"{changed['flipped'].sum():,} flipped, {changed['flipped_beyond_noise'].sum():,} beyond noise{most}"
+    return "; ".join(filter(None, [f"{counts}, {beyond}", counted]))
 
 
 def _of_selections(rows: pl.DataFrame) -> str:

@@ -78,7 +78,10 @@ def _pairs(context: Context) -> tuple[int, int, Changes] | None:
     turned = left.join(entered, left_on=SIDES, right_on=SIDES[::-1], suffix="_after")
     left = left.filter(~pl.col("pair_id").is_in(turned["pair_id"].implode()))
     entered = entered.filter(~pl.col("pair_id").is_in(turned["pair_id_after"].implode()))
-    found = (("entered", entered), ("left", left), ("changed", turned.select(pair_id="pair_id_after")))
+    same = gather(old, context.pair_match.before), gather(new, context.pair_match.after)
+    swapped = same[1].filter(same[0][SIDES[0]] == same[1][SIDES[1]]).select("pair_id")
+    changed = pl.concat([turned.select(pair_id="pair_id_after"), swapped])
+    found = (("entered", entered), ("left", left), ("changed", changed))
     none = pl.lit(None, pl.String).alias("part")
     return old.height, new.height, [(change, part.select("pair_id", none)) for change, part in found]
 

@@ -3,6 +3,7 @@
 Nothing is checked out: tables of a revision are read where DVC's cache has them.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -140,9 +141,9 @@ def _read_folder(folder: Path, cache: Cache) -> Version:
     for name in sorted(on_disk):
         if lock is not None and here and name not in listed and not version.may_have(name):
             continue  # of a name that params.yaml has no more
-        version.files[name] = File(on_disk[name], cache.hash(on_disk[name]) if here else listed.get(name))
-    if here:
-        version.notes += _find_edits(version, listed)
+        hashed = cache.hash(on_disk[name]) if here else _hash(on_disk[name]) if name in listed else None
+        version.files[name] = File(on_disk[name], hashed)
+    version.notes += (note if here else f"{folder}: {note}" for note in _find_edits(version, listed, here))
     version.files |= {name: File(cache.path(md5), md5) for name, md5 in listed.items() if name not in on_disk}
     return version
 
@@ -152,9 +153,15 @@ def _tables_in(data: Path) -> Iterator[Path]:
         yield from sorted(place.rglob("*.parquet") if place != data else place.glob("*.parquet"))
 
 
-def _find_edits(version: Version, listed: Mapping[str, str]) -> Iterator[str]:
-    """What of the working tree's tables is not what dvc.lock tells of."""
-    if lacking := sorted(listed.keys() - version.files.keys()):
+def _hash(file: Path) -> str:
+    """The MD5 that DVC would give it: a release has fewer prompts than its dvc.lock tells of."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _find_edits(version: Version, listed: Mapping[str, str], here: bool) -> Iterator[str]:
+    """What of a folder's tables is not what dvc.lock tells of; of the working tree also what is not there."""
+    if here and (lacking := sorted(listed.keys() - version.files.keys())):
         named = first_names(lacking, MOST_NAMED)
         yield f"{named}: in {LOCK}, and not there, so read as that tells of it; `dvc repro` or `dvc checkout` makes it"
     edited = sorted(name for name, file in version.files.items() if listed.get(name) not in (None, file.md5))
@@ -181,17 +188,23 @@ def _find_outdated(version: Version) -> Iterator[str]:
 
 
 def _name_verbs(stages: Iterable[str]) -> str:
-    return first_names(dict.fromkeys(stage.partition("@")[0] for stage in stages), MOST_NAMED)
+    return first_names(dict.fromkeys(map(_verb, stages)), MOST_NAMED)
+
+
+def _verb(stage: str) -> str:
+    return stage.partition("@")[0]
 
 
 def _declared(name: str, params: bytes | None, lock: bytes | None, pipeline: bytes | None, cache: Cache) -> Version:
-    """A version without files. dvc.lock keeps the stages of names that params.yaml no longer has, so those are left
-    out."""
+    """A version without files. dvc.lock has its stages in the order of their first run, and keeps those of names that
+    params.yaml no longer has: here they are in the order of dvc.yaml, and those are left out."""
     settings = parsed.parse_yaml(params or b"", lambda why: CurationError(f"{name}: {PARAMS}:{why}"))
     stages = {} if lock is None else parse_stages(lock, f"{name}: {LOCK}")
     refuse = lambda why: CurationError(f"{name}: {PIPELINE}:{why}")  # noqa: E731
     graph = {} if pipeline is None else parsed.parse_yaml(pipeline, refuse).get("stages") or {}
-    kept = {stage: body for stage, body in stages.items() if _is_declared(stage, graph, settings)}
+    place = {verb: number for number, verb in enumerate(graph)}
+    declared = (stage for stage in stages if _is_declared(stage, graph, settings))
+    kept = {stage: stages[stage] for stage in sorted(declared, key=lambda one: place.get(_verb(one), 0))}
     version = Version(name, settings, kept, dict(_list_outs(kept, cache)))
     version.notes += (note if name == HERE else f"{name}: {note}" for note in _find_outdated(version))
     return version
