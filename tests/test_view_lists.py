@@ -21,6 +21,7 @@ from viewing import viewed as viewed
 
 from curation.explore.labels import sampling as label_sampling
 from curation.explore.labels.session import Session
+from curation.explore.view import searching
 from curation.explore.view.asked import FORMS, PROMPTS, TRACES, Asked
 from curation.explore.view.listed import Listed
 from curation.explore.view.lists import LISTS, SAYS
@@ -69,7 +70,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lists(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Listed]:
+    """All lists, which wait for a text to be searched on a machine however busy."""
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(searching, "SECONDS_AT_ONCE", 60.0)
     study = Opened(folder)
     return {kind: make(study) for kind, make in LISTS.items()}
 

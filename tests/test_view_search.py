@@ -40,12 +40,14 @@ def test_the_pairs_found_are_those_whose_texts_have_it(pairs: Listed, inside: st
 def test_a_search_that_nobody_waits_for_ends_and_one_asked_for_again_is_made(
     pairs: Listed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(searching, "SECONDS_AT_ONCE", 0.0)
     with searching.TURN:
         with pytest.raises(Searching) as under_way:
             pairs.page(Asked(text="What is"))
         monkeypatch.setattr(searching, "SECONDS_WAITED", -1.0)
     assert under_way.value.search.ended.wait(30) and under_way.value.search.stopped
     monkeypatch.setattr(searching, "SECONDS_WAITED", 60.0)
+    monkeypatch.setattr(searching, "SECONDS_AT_ONCE", 60.0)
     assert pairs.page(Asked(text="What is")).found == pairs.columns.height
 
 

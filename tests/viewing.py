@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 import world
 
+from curation.explore.view import searching
 from curation.explore.view.listed import Listed
 from curation.explore.view.lists import list_pairs
 from curation.explore.view.opened import Opened
@@ -88,6 +89,7 @@ def viewed(folder: Path) -> Iterator[Viewed]:
 
 @pytest.fixture
 def pairs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Listed:
-    """The list of its pairs."""
+    """The list of its pairs, which waits for a text to be searched on a machine however busy."""
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(searching, "SECONDS_AT_ONCE", 60.0)
     return list_pairs(Opened(folder))
