@@ -126,8 +126,11 @@ def test_a_value_without_an_interval_is_doubtful() -> None:
     assert scorecard.grade(None, None, (0.0, 1.0)) == scorecard.DOUBTFUL
 
 
+PEOPLE = {"kind": "imported", "path": "data/import/people.jsonl", "unmatched": "error"}
+
+
 def carded(folder: Path, rows: list[tuple[str, str, str, float, float, float]]) -> dict[str, dict[str, Any]]:
-    """The aspects of `rubric` and `versus` of a study in which so much was measured."""
+    """The aspects of each judge of a study in which so much was measured; `people` and `voters` are from a file."""
     fields = ("judge", "dimension", "measure", "value", "ci_low", "ci_high")
     table = world.frame(measurements.RELIABILITY, [])
     named = [dict(zip(fields, row, strict=True)) for row in rows]
@@ -135,7 +138,10 @@ def carded(folder: Path, rows: list[tuple[str, str, str, float, float, float]]) 
     table = pl.DataFrame(said, schema_overrides=table.schema).select(
         pl.col(name) if name in said[0] else pl.lit(None, dtype).alias(name) for name, dtype in table.schema.items()
     )
-    file = world.write(replace(world.sound(), reliability=table), folder)
+    file, params = world.write(replace(world.sound(), reliability=table), folder), world.settings()
+    params["judges"]["people"] = PEOPLE | {"trace_id": "trace_id", "dimensions": {"helpfulness": "helpful"}}
+    params["pairwise_judges"]["voters"] = PEOPLE | {"pair_id": "pair_id", "verdict": "verdict"}
+    flow.write(params, file)
     with asking(read(file)) as asked:
         cards = scorecard.scorecards(asked)
     return {card["judge"]: {aspect["name"]: aspect for aspect in card["aspects"]} for card in cards}
@@ -157,6 +163,23 @@ def test_the_worst_dimension_stands_for_a_judge_and_scales_widen_its_range(tmp_p
     assert found["versus"]["self-preference"]["grade"] == "bad"
     assert found["versus"]["position"]["grade"] == "doubtful"
     assert found["rubric"]["noise"]["grade"] is None and "repeat" in found["rubric"]["noise"]["unknown"]
+
+
+def test_people_are_given_the_advice_of_people(tmp_path: Path) -> None:
+    """Kind of fault: who has no max_tokens is told to raise it."""
+    measures = [(one.name, next(iter(one.measures))) for one in scorecard.ASPECTS]
+    judges = {"people": "helpfulness", "voters": "preference", "answer": "correct", "rubric": "logic"}
+    rows = [(judge, name, measure, 9.0, 8.5, 9.5) for judge, name in judges.items() for _, measure in measures]
+    found = carded(tmp_path / "bad", rows)
+    said = {judge: {name: found[judge][name]["advice"] for name, _ in measures} for judge in judges}
+    assert said["rubric"] == {one.name: one.advice for one in scorecard.ASPECTS}
+    assert said["people"] == said["voters"] and not set(said["people"].values()) & set(said["rubric"].values())
+    of_models = "max_tokens|temperature|model|prompt|repeats|format|family of"
+    assert not [text for text in said["people"].values() if re.search(of_models, text)]
+    assert "extraction" in said["answer"]["coverage"] and "max_tokens" not in said["answer"]["coverage"]
+    found = carded(tmp_path / "unknown", [(judge, name, "kappa", 0.5, 0.4, 0.6) for judge, name in judges.items()])
+    assert "raise repeats" not in found["people"]["noise"]["unknown"] == found["voters"]["noise"]["unknown"]
+    assert found["voters"]["position"]["unknown"] != found["people"]["position"]["unknown"]
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))

@@ -9,20 +9,27 @@ from curation.explore.report.asking import Asked, Row
 
 GOOD, DOUBTFUL, BAD = "good", "doubtful", "bad"
 WORST_FIRST = (BAD, DOUBTFUL, GOOD)
-NOISE = "noise"
-ASKS_NO_MODEL = ("answer", "imported")  # judges of these kinds
+NOISE, POSITION = "noise", "position"
+ANSWER, REWARD = "answer", "reward"  # kinds of judges
+GIVEN = ("imported", "listed")  # kinds whose ratings or verdicts a file of the user's holds, most of them of people
+NO_REPEATS = {
+    ANSWER: "it asks no model",
+    REWARD: "it reads each trace once, and draws nothing",
+    **dict.fromkeys(GIVEN, "nothing is rated twice: have a part of it rated again"),
+}
 
 
 class Aspect(NamedTuple):
     """`measures` gives of each its acceptable range, in the order in which they are preferred: with `either` the first
     that was measured speaks for a dimension, else all of them do. `of_scale`: the range is in widths of the judge's
     scale; `of_truth`: the truth itself has none. `unknown` is said where nothing was measured, `advice` where it is not
-    good."""
+    good, or what `instead` has for the judge's kind: people have no max_tokens."""
 
     name: str
     measures: Mapping[str, tuple[float, float]]
     advice: str
     unknown: str
+    instead: Mapping[str, str]
     either: bool = False
     of_scale: bool = False
     of_truth: bool = False
@@ -34,20 +41,25 @@ ASPECTS = (
         {"auroc": (0.7, 1), "pairwise_accuracy": (0.7, 1)},
         "another judge, or the reference in its prompt",
         "nothing says which side is right: set reliability.truth",
+        {ANSWER: "another verifier or extraction", REWARD: "another judge"}
+        | dict.fromkeys(GIVEN, "more raters of each, a clearer question, or the reference beside it"),
         either=True,
         of_truth=True,
     ),
     Aspect(
-        "position",
+        POSITION,
         {"first_position_rate": (0.4, 0.6), "position_inconsistency": (0, 0.35)},
         "use its strengths over both orders, not its verdicts",
         "it sees one trace at a time",
+        dict.fromkeys(GIVEN, "have each pair judged in both orders, or draw the order for each rater"),
     ),
     Aspect(
         "length",
         {f"{part}length_correlation_equally_right": (-0.1, 0.1) for part in ("", "reasoning_", "answer_")},
         "length-matched pairs, or a rubric that says that length earns nothing",
         "no pairs are known to be equally right",
+        {ANSWER: "length-matched pairs", REWARD: "length-matched pairs, or another judge"}
+        | dict.fromkeys(GIVEN, "length-matched pairs, or a question that says that length earns nothing"),
         of_truth=True,
     ),
     Aspect(
@@ -55,6 +67,7 @@ ASPECTS = (
         {"self_preference": (-0.05, 0.05)},
         "a judge of another family; but a family may write better, too",
         "no family in reliability.families, or all traces are of one",
+        dict.fromkeys(GIVEN, "hide from raters who wrote what; but a family may write better, too"),
         of_scale=True,
     ),
     Aspect(
@@ -62,12 +75,18 @@ ASPECTS = (
         {"repeat_alpha": (0.667, 1)},
         "more repeats, or temperature 0",
         "one repeat: raise repeats",
+        dict.fromkeys(GIVEN, "more raters of each, or a clearer question"),
     ),
     Aspect(
         "coverage",
         {"coverage": (0.9, 1)},
         "look at status: raise max_tokens, a stricter response format, another model",
         "no replies of its own",
+        {
+            ANSWER: "look at status: another extraction, or a reference for each prompt",
+            REWARD: "look at status: raise engine.max_length where it is truncated",
+        }
+        | dict.fromkeys(GIVEN, "have the rest rated; status says what is missing"),
     ),
 )
 
@@ -111,27 +130,34 @@ def scorecards(asked: Asked) -> list[Row]:
     cards = []
     for judge in asked.study.dimensions:
         if measured := by_judge.get(judge):
-            made = [_card(aspect, measured, scales, _say_unknown(asked, judge, aspect)) for aspect in ASPECTS]
+            made = [_card(aspect, measured, scales, *_say(asked, judge, aspect)) for aspect in ASPECTS]
             advice = [one for one in made if one["grade"] in (DOUBTFUL, BAD)]
             graded = [row for aspect in ASPECTS for row in _graded(aspect, measured, scales)]
             cards.append({"judge": judge, "aspects": made, "advice": advice, "measured": graded})
     return cards
 
 
-def _say_unknown(asked: Asked, judge: str, aspect: Aspect) -> str:
-    """Why nothing was measured of an aspect of a judge."""
+def _say(asked: Asked, judge: str, aspect: Aspect) -> tuple[str, str]:
+    """What to do where an aspect of a judge is not good, and why, where nothing was measured of it."""
+    body = (asked.study.judges | asked.study.pairwise_judges).get(judge)
+    kind = body.kind if body is not None else ""
+    advice, unknown = aspect.instead.get(kind, aspect.advice), aspect.unknown
     if judge == asked.study.reliability.truth and aspect.of_truth:
-        return "the others are held to it"
-    if judge in asked.study.delta.panels:
-        return "see its members"
-    if aspect.name == NOISE and asked.study.judges.get(judge) and asked.study.judges[judge].kind in ASKS_NO_MODEL:
-        return "it asks no model"
-    return aspect.unknown
+        unknown = "the others are held to it"
+    elif judge in asked.study.delta.panels:
+        unknown = "see its members"
+    elif aspect.name == NOISE:
+        unknown = NO_REPEATS.get(kind, unknown)
+    elif aspect.name == POSITION and judge in asked.study.pairwise_judges:
+        unknown = "nothing says in which order the two were shown"
+    return advice, unknown
 
 
-def _card(aspect: Aspect, rows: Sequence[Row], scales: Mapping[tuple[str, str], float], unknown: str) -> Row:
+def _card(
+    aspect: Aspect, rows: Sequence[Row], scales: Mapping[tuple[str, str], float], advice: str, unknown: str
+) -> Row:
     graded = list(_graded(aspect, rows, scales))
-    made: Row = {"name": aspect.name, "grade": None, "unknown": unknown, "advice": aspect.advice}
+    made: Row = {"name": aspect.name, "grade": None, "unknown": unknown, "advice": advice}
     if not graded:
         return made
     # the figure that is furthest from acceptable stands for all
