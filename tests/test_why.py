@@ -125,6 +125,27 @@ def test_every_verdict_is_that_of_the_table(sound: Path, monkeypatch: pytest.Mon
                 assert row["numbers"].get("margin", own["margin"]) == own["margin"]
 
 
+def test_a_requirement_called_as_its_selection_is_told_from_it(tmp_path: Path) -> None:
+    """Kind of fault: a name of the user's own that reads as one of ours, or as another of theirs."""
+    file, params = world.write(world.sound(), tmp_path), world.settings()
+    params["selections"]["all"]["require"] = {"all": "chosen.characters < 0"}
+    flow.write(params, file)
+    rows = pl.read_parquet(contracts.path("selections", "all", tmp_path / "data"))
+    rows = rows.with_columns(
+        reason=pl.when(reason="identical").then("reason").otherwise(pl.lit("all")), kept=False, margin=None
+    )
+    parquet.write(contracts.SELECTIONS, rows.cast(rows.schema | {"margin": pl.Float64}),
+                  contracts.path("selections", "all", tmp_path / "data"))  # fmt: skip
+    number = str(rows.filter(reason="all")["pair_id"][0])
+    done = why(tmp_path, number)
+    assert re.search(r"\n  all: does not meet all .*\n    not true: chosen.characters < 0, where", done.stdout)
+    (told,) = [row for row in json.loads(why(tmp_path, number, "--json").stdout)["selections"]
+               if row["selection"] == "all" and "budget" not in row]  # fmt: skip
+    assert told["reason"] == "all"  # as the table has it
+    assert why(tmp_path, number, "--html", "page.html").returncode == 0
+    assert "<td>does not meet all</td>" in (tmp_path / "page.html").read_text()
+
+
 def test_a_selection_that_was_edited_since_is_said_to_be_stale(tmp_path: Path) -> None:
     file, params = world.write(world.sound(), tmp_path), world.settings()
     table = world.sound().selections.filter(selection="all", reason="kept")

@@ -6,6 +6,7 @@ from typing import Any
 
 from curation.core.text import one_line, say_count
 from curation.explore.tables import Row
+from curation.selection import rules, unpaired
 
 LINES = 12  # of a text that are shown unless all of it is wanted
 LETTERS = 2000  # and of its letters
@@ -21,6 +22,13 @@ def say_number(value: float | None) -> str:
 def say_short(value: float) -> str:
     """A number at a glance: two digits of a fraction, as many more as one below 0.1 needs to have one that counts."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.095 or value == 0 else f"{value:.1g}"
+
+
+def say_verdict(reason: str | None) -> str:
+    """The verdict of a selection; a name of the user's own, which may be the selection's too, is a requirement's."""
+    if reason is None:
+        return "unknown"
+    return reason if reason in (*rules.REASONS, *unpaired.REASONS) else f"does not meet {reason}"
 
 
 def barred(text: str | None, full: bool) -> Iterator[str]:

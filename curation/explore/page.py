@@ -6,7 +6,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from curation.core.text import neutralize
-from curation.explore.lines import flatten, say_call, say_facts, say_number, say_role, say_score, say_short, say_value
+from curation.explore.lines import (
+    flatten,
+    say_call,
+    say_facts,
+    say_number,
+    say_role,
+    say_score,
+    say_short,
+    say_value,
+    say_verdict,
+)
 from curation.explore.prose import typeset
 from curation.explore.scores import put_beside
 from curation.explore.words import mark_differences
@@ -36,7 +46,7 @@ def environment() -> "Environment":
     )
     made.filters |= {"number": say_number, "score": say_score, "short": say_short}
     made.filters |= {"facts": say_facts, "flat": flatten, "value": say_value}
-    made.filters |= {"role": say_role, "called": say_call, "json": _show_json}
+    made.filters |= {"verdict": say_verdict, "role": say_role, "called": say_call, "json": _show_json}
     made.filters["typeset"] = typeset
     made.globals |= {"mark_differences": mark_differences, "put_beside": put_beside}
     return made

@@ -4,6 +4,7 @@ that none passes for a line of ours."""
 from collections.abc import Iterable, Iterator, Mapping
 
 from curation.core.text import clip, one_line, say_count
+from curation.explore import lines as say
 from curation.explore.lines import LINES, barred, because, flatten, say_facts, say_number, say_score, write_messages
 from curation.explore.tables import Row
 from curation.explore.text_named import write_arm, write_call, write_selection
@@ -198,7 +199,8 @@ def _selections(selections: list[Row], lines: Mapping[str, str]) -> Iterator[str
     for row in selections:
         cut = f" ({row['generator_pairs']}, budget {row['budget']})" if "budget" in row else ""
         place = lines.get(f"selections.{row['selection']}")
-        yield f"  {row['selection']}{cut}: {row.get('reason', 'unknown')}{f'  [{place}]' if place and not cut else ''}"
+        verdict = say.say_verdict(row.get("reason"))
+        yield f"  {row['selection']}{cut}: {verdict}{f'  [{place}]' if place and not cut else ''}"
         yield f"    {one_line(row.get('words') or row['fault'])}"
         if row.get("stale"):
             yield f"    {STALE}"
