@@ -7,6 +7,7 @@ takes for something else; two files taken for one another's; a file written over
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from ruamel.yaml import YAML
 from served import ran
 
 from curation.commands import new
+from curation.commands.outstanding import known_calls
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
@@ -595,6 +597,30 @@ def test_what_makes_no_study_is_one_sentence_and_nothing_written(name: str) -> N
         new.main(make())
     assert said in str(caught.value) and "\n" not in str(caught.value)
     assert not Path("params.yaml").exists() and not Path("data").exists()
+
+
+def test_rows_with_images_are_left_out_as_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """Kind of fault: a way out that is only open once the command that says it has done its work."""
+    asked: list[Any] = [f"What is {number} + 5?" for number in range(4)]
+    asked.append([{"type": "image_url", "image_url": {"url": "data:,"}}])
+    roles = ("user", "assistant")
+    lines("own.jsonl", [
+        {"id": n, "model": f"m{sample}", "answer": str(n + 5), "messages": [
+            {"role": role, "content": said} for role, said in zip(roles, (one, str(n + 5 + sample)), strict=True)]}
+        for n, one in enumerate(asked) for sample in range(2)
+    ])  # fmt: skip
+    with pytest.raises(CurationError, match=r"leave such rows out, .*params.yaml is not written: name a copy of"):
+        new.main(["own.jsonl"])
+    page = (ROOT / "docs/traces.md").read_text()
+    (code,) = re.findall(r"^```python\n(import duckdb\n.*?)^```", page, re.MULTILINE | re.DOTALL)
+    subprocess.run([sys.executable, "-c", code], check=True)
+    written("text.jsonl")
+    assert "8 rows" in capsys.readouterr().out and known_calls(read()).traces.height == 8
+    (where,) = re.findall(r"^`(where: .*?)`, of the source and of the generator", page, re.MULTILINE)
+    text, params = Path("params.yaml").read_text(), Path("params.yaml")
+    params.write_text(re.sub("^( +)(path: data/import/)text", rf"\1{where}\n\1\2own", text, flags=re.M))
+    Path("data/import/own.jsonl").symlink_to(Path("own.jsonl").resolve())
+    assert known_calls(read()).traces.height == 8
 
 
 def test_a_judge_and_a_benchmark_are_in_the_study_and_in_what_it_costs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ LOOK = """select chosen_model, rejected_model, count(*) as pairs from pairs
   semi join 'data/subsets/{}.parquet' using (pair_id) group by all order by all"""
 LOOK_UNPAIRED = """select label, count(*) as responses
   from 'data/unpaired/{}.parquet' group by all order by all"""
+A_COPY = "name a copy of the file without them; docs/traces.md says how to make one"
 EPILOG = """
 A FILE is .jsonl, .json, .csv, .tsv (also .gz, .zst) or .parquet, or a folder of such: what models answered, preference
 sets, prompts with answers, ratings. It is linked into data/import, where DVC sees it change. Each guess has a comment
@@ -144,7 +145,8 @@ def _check_files(text: str, out: Path) -> None:
         trial.unlink(missing_ok=True)
     of_files = [line.partition(".path: ")[2] for line in unmet if ".path: " in line]
     if of_files:
-        raise Errors([f"{line}; {out} is not written" for line in dict.fromkeys(of_files)])
+        lines = [f"{line}; {out} is not written" for line in dict.fromkeys(of_files)]
+        raise Errors([f"{line}: {A_COPY}" if "leave such rows out" in line else line for line in lines])
 
 
 def _keep_registration(out: Path) -> Iterator[str]:
