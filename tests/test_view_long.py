@@ -6,7 +6,9 @@ nothing of it, or nowhere stands whole; a short text that is cut because another
 import re
 from collections.abc import Iterator
 from functools import partial
+from html import unescape
 from typing import NamedTuple
+from urllib.parse import parse_qsl, urlencode
 
 import polars as pl
 import pytest
@@ -15,6 +17,7 @@ from versions import rewrite
 from viewing import Viewed, viewing
 
 from curation.explore import traces
+from curation.explore.view import answering
 from curation.explore.view.bounded import MOST_SHOWN, Cut, cut_texts
 
 LETTERS = 2_000_000
@@ -64,6 +67,20 @@ def test_a_page_of_long_texts_is_cut_says_so_and_leads_to_all_of_them(study: Stu
     assert "BEGIN" not in study.server.ask("/").text
 
 
+def test_where_a_page_leads_is_whole_however_much_else_is_cut(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind of fault: an address, or what a form says again, that is cut as a text is: it asks for something else.
+    A page of very many texts cuts all of them to fewer letters than an address has."""
+    monkeypatch.setattr(answering, "cut_texts", partial(cut_texts, most=100))
+    where = f"pair_id > 0 {'and pair_id > 0 ' * 20}and chosen.characters > 0"
+    page = study.server.ask(f"/pair/{study.pair}?{urlencode({'where': where, 'at': 1})}").text
+    assert '<p role="note">' in page
+    (back,) = set(re.findall(r'href="(/\?where=[^"]+)"', page))
+    assert dict(parse_qsl(unescape(back)[2:])) == {"where": where}
+    asked = urlencode({"labeller": "ann", "blind": "yes", "where": where, "pair": study.pair})
+    label = study.server.ask(f"/label/pair?{asked}").text
+    assert '<p role="note">' in label and urlencode({"where": where}) in unescape(label)
+
+
 def test_calls_of_long_texts_are_worked_out_only_for_who_asks(study: Study) -> None:
     """To find one, every judge's message is made again."""
     of_pair = f"/pair/{study.pair}"
@@ -85,7 +102,8 @@ def test_no_more_of_siblings_is_compared_than_can_be(monkeypatch: pytest.MonkeyP
 
 def test_the_longest_texts_are_cut_to_one_length_and_short_ones_stay() -> None:
     values = {"a": "x" * 10, "b": [{"c": "y" * 100}, ("z" * 70, None)], "d": 5}
-    cut, length = cut_texts(values, 90)
+    cut, length = cut_texts(values, 90, 0)
     assert (length, cut) == (40, {"a": "x" * 10, "b": [{"c": "y" * 40}, ("z" * 40, None)], "d": 5})
     assert isinstance(cut["b"][0]["c"], Cut) and (cut["b"][0]["c"].rest, cut["b"][1][0].rest) == (60, 30)
-    assert cut_texts(values, 180) == (values, None)
+    assert cut_texts(values, 180, 0) == (values, None)
+    assert cut_texts(values, 10, 80)[1] == 80 and cut_texts(values, 10, 100) == (values, None)

@@ -4,6 +4,7 @@ Kinds of fault: an id of a table that nothing is found by; a verdict that is not
 yet; a text that a terminal or a browser acts on; a call that is not the one that was made."""
 
 import json
+import os
 import re
 import sqlite3
 from dataclasses import replace
@@ -22,6 +23,7 @@ from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.explore.explain import explain
 from curation.explore.find import find
+from curation.explore.lines import LETTERS, LINES, barred
 from curation.explore.origins import find_lines
 from curation.explore.tables import Tables
 from curation.explore.verdicts import Verdicts
@@ -83,6 +85,19 @@ def test_what_names_several_lists_them_and_what_names_none_says_so(sound: Path) 
         assert none.returncode == 1 and "is no id of a table, and no text has it" in none.stderr
         assert "\x1b" not in none.stderr
     assert "names nothing" in why(sound, " ").stderr
+    assert why(sound, os.fsdecode(b"caf\xe9")).stderr == "error: why: 'caf\\udce9' is not UTF-8 text\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028", "\x0b"])
+@pytest.mark.parametrize("last", [False, True])
+def test_how_much_more_there_is_of_a_text_is_so_whatever_ends_its_lines(end: str, last: bool) -> None:
+    """The kind of fault: lines that are split at every kind of end, and counted at one of them."""
+    text = end.join(map(str, range(LINES))) + end * last
+    assert list(barred(text, False)) == [f"  │ {number}" for number in range(LINES)]
+    assert list(barred(f"{text}{'' if last else end}more{end}and", False))[LINES:] == [
+        "  … 2 more lines; --full shows all"
+    ]
+    assert list(barred("x" * LETTERS + "yz" + end * last, False))[1:] == ["  … 2 more letters; --full shows all"]
 
 
 TEXT = "na\u00efve caf\u00e9 (a|b)*? \\d+ 50%\r\nsecond line \U0001f600"

@@ -53,6 +53,8 @@ def find(tables: Tables, asked: str, texts: bool = True) -> list[Hit]:
     and CurationError if a table cannot be read."""
     if not asked.strip():
         raise NotFound("why: names nothing; give an id, or a piece of a text")
+    if any("\ud800" <= letter <= "\udfff" for letter in asked):  # as bytes of an argument come that are no UTF-8
+        raise NotFound(f"why: {clip(asked)!r} is not UTF-8 text")
     ids = (_runs(tables, asked), _names(tables, asked), _whole(tables, asked), _own(tables, asked))
     for hits in (*ids, _begins(tables, asked), _calls(tables, asked)):
         if found := _distinct(hits):

@@ -35,11 +35,12 @@ def barred(text: str | None, full: bool) -> Iterator[str]:
     """A text behind a bar: its first lines, and a word how much more there is."""
     if text is None:
         return
+    whole = "\n".join(text.splitlines()).rstrip("\n")  # each line's end is one letter, however it is written
     shown = text if full else "\n".join(text[:LETTERS].splitlines()[:LINES])
     yield from (f"  │ {line}" for line in shown.splitlines() or [""])
-    if len(shown) < len(text.rstrip("\n")):
-        lines = text.count("\n") - shown.count("\n")
-        more = say_count(lines, "more line") if lines else say_count(len(text) - len(shown), "more letter")
+    if len(shown) < len(whole):
+        lines = whole.count("\n") - shown.count("\n")
+        more = say_count(lines, "more line") if lines else say_count(len(whole) - len(shown), "more letter")
         yield f"  … {more}; --full shows all"
 
 

@@ -24,6 +24,8 @@ SECONDS_BETWEEN_LOOKS = 0.2  # at whether somebody still waits
 ENDED = "the view has ended"
 WAYS = ("source", "differences")  # to show texts in
 WHOLE, YES = "whole", "yes"  # what an address says where texts are not cut
+# of a page's values the addresses it leads to, and what its forms say again: half of one asks for something else
+SENT_BACK = {"back", "before", "after", "own", "query", "asked", "session", "versions"}
 MOST_BYTES = 1_000_000  # of a form
 
 
@@ -113,7 +115,8 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
     around: dict[str, Any] = {"base": "view_base.html", "places": request.app.state.places, "here": request.url.path}
     around["way"] = read_way(request)
     if not shows_whole(request):
-        values, around["cut"] = cut_texts(values)
+        texts, around["cut"] = cut_texts({name: value for name, value in values.items() if name not in SENT_BACK})
+        values |= texts
         around["whole"] = f"?{urlencode([*request.query_params.multi_items(), (WHOLE, YES)], errors='replace')}"
     return Response(render(template, **around, **values), status, media_type="text/html")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 MOST_SHOWN = 500_000  # letters of a page
+LEAST = 200  # letters that every text has, or all of its own: names, kinds and statuses are none to cut
 
 
 class Cut(str):
@@ -18,20 +19,22 @@ class Cut(str):
         return made
 
 
-def cut_texts(values: dict[str, Any], most: int = MOST_SHOWN) -> tuple[dict[str, Any], int | None]:
+def cut_texts(values: dict[str, Any], most: int = MOST_SHOWN, least: int = LEAST) -> tuple[dict[str, Any], int | None]:
     """The values of a page with at most so many letters in all of the texts in them, in mappings, lists and tuples: the
-    longest are cut to one length. That length; None where nothing had to be cut."""
-    length = _find_length((len(text) for text in _texts(values)), most)
+    longest are cut to one length, which is `least` where more are too many. That length; None where nothing had to be
+    cut."""
+    length = _find_length((len(text) for text in _texts(values)), most, least)
     return (values, None) if length is None else (_cut(values, length), length)
 
 
-def _find_length(lengths: Iterable[int], most: int) -> int | None:
-    """The length to which texts are cut so that all of them have `most` letters; None where they have no more."""
+def _find_length(lengths: Iterable[int], most: int, least: int) -> int | None:
+    """The length to which texts are cut so that all of them have `most` letters, but no less than `least`; None where
+    none is longer."""
     left, ordered = most, sorted(lengths)
     for place, length in enumerate(ordered):
         share = left // (len(ordered) - place)
         if length > share:
-            return share
+            return max(share, least) if ordered[-1] > least else None
         left -= length
     return None
 

@@ -50,23 +50,28 @@ def routes() -> list[Route]:
 
 
 def _gold(request: Request) -> Gold:
-    """The labels of what the tables say now."""
-    gold, _ = _opened_gold(request)
+    """The labels of what the tables say now. Of a file that had to be read anew they are held to the texts again."""
+    gold, labels, _ = _opened_gold(request)
     gold.refresh()
+    if gold.labels is not labels:
+        opened(request).forget("gold", None)
+        gold, *_ = _opened_gold(request)
     return gold
 
 
-def _opened_gold(request: Request) -> tuple[Gold, int]:
-    """The labels, and how many were dropped, of texts that are no longer there."""
+def _opened_gold(request: Request) -> tuple[Gold, object, int]:
+    """The labels; the mapping that has them until the file is read anew; and how many were dropped, of texts that are
+    no longer there."""
     tables = opened(request).tables()
 
     def current(ids: list[int]) -> set[Said]:
         found = tables.find("traces", pl.col("trace_id").is_in(ids), TEXTS)
         return {say(row["trace_id"], row) for row in found}
 
-    def read() -> tuple[Gold, int]:
+    def read() -> tuple[Gold, object, int]:
         gold = Gold()
-        return gold, gold.drop_outlived(current) if gold.labels else 0
+        outlived = gold.drop_outlived(current) if gold.labels else 0
+        return gold, gold.labels, outlived
 
     return opened(request).keep("gold", read)
 
@@ -102,7 +107,7 @@ def show_start(request: Request) -> Response:
         where=request.query_params.get("where", ""),
         selections=ranking, judged=judged, dimensions=list(list_scales(study)),
         people=summarize(gold), agreements=measure_agreements(gold, width), path=gold.path,
-        outlived=_opened_gold(request)[1],
+        outlived=_opened_gold(request)[2],
         snippet=write_snippet(gold, study) if gold.labels else None,
     )  # fmt: skip
 
