@@ -145,6 +145,12 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def line_with(child: subprocess.Popen[str], piece: str) -> str:
+    """The next line on its stderr that has this piece, or nothing once it has ended: on a busy machine lines of
+    progress come before."""
+    return next((line for line in child.stderr or () if piece in line), "")
+
+
 def ended(folder: Path, *arguments: str) -> Done:
     """The same, to its end."""
     child = started(folder, *arguments)

@@ -12,7 +12,7 @@ import world
 from conftest import OpenLedger, Serve
 from flow import write
 from ruamel.yaml import YAML
-from served import Held, answering, ran, rebuilt, save, served_params, started
+from served import Held, answering, line_with, ran, rebuilt, save, served_params, started
 from server import Answer, Request, endpoint, failing
 from test_workers import settings
 from test_workers import study as train_study
@@ -133,7 +133,7 @@ def test_ctrl_c_keeps_what_is_under_way(serve: Serve, tmp_path: Path, cluster: A
     child = started(tmp_path, "stages.generate", "writer")
     assert held.begun.wait(60)
     child.send_signal(signal.SIGINT)
-    line = child.stderr.readline() if child.stderr else ""
+    line = line_with(child, "waiting for ")
     threading.Timer(6.0, held.go.set).start()  # long after the workers know
     _, said = child.communicate(timeout=60)
     assert line.startswith("waiting for the calls under way on ")

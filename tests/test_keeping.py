@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import OpenLedger, Serve
 from pydantic import ValidationError
-from served import answering, ended, ran, rebuilt, served_params, started
+from served import answering, ended, line_with, ran, rebuilt, served_params, started
 from server import Answer, Request, good
 
 from curation.calls import keeping, opening, upkeep
@@ -353,7 +353,7 @@ def test_ctrl_c_while_replies_wait_names_where_they_are(serve: Serve, tmp_path: 
     assert ran(tmp_path, "curation", "ledger", "stat").returncode == 0
     with locked(tmp_path / ".curation/ledger.sqlite"):
         child = started(tmp_path, "stages.generate", "writer")
-        assert child.stderr and "replies wait for .curation/ledger.sqlite" in child.stderr.readline()
+        assert line_with(child, "replies wait for .curation/ledger.sqlite")
         child.send_signal(signal.SIGINT)
         _, said = child.communicate(timeout=60)
         assert child.returncode == 1 and "3 replies that it could not take are in .curation/" in said, said

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from served import Held, answering, draws, ran, rebuilt, served_params, started
+from served import Held, answering, draws, line_with, ran, rebuilt, served_params, started
 from server import Answer, Request
 
 from curation.calls import upkeep
@@ -87,7 +87,7 @@ def test_ctrl_c_keeps_what_is_under_way_and_starts_nothing(serve: Serve, tmp_pat
     child = started(tmp_path, "stages.generate", "writer")
     assert held.begun.wait(60)
     child.send_signal(signal.SIGINT)
-    line = child.stderr.readline() if child.stderr else ""
+    line = line_with(child, "waiting for ")
     held.go.set()
     _, said = child.communicate(timeout=60)
     assert line.startswith("waiting for ") and line.endswith(" calls under way; Ctrl-C again drops them\n")
@@ -106,9 +106,9 @@ def test_a_second_ctrl_c_drops_what_is_under_way(serve: Serve, tmp_path: Path) -
     served_params(tmp_path, serve(held).url, 50)
     assert ran(tmp_path, "stages.collect").returncode == 0
     child = started(tmp_path, "stages.generate", "writer")
-    assert held.begun.wait(30) and child.stderr
+    assert held.begun.wait(30)
     child.send_signal(signal.SIGINT)
-    assert child.stderr.readline().startswith("waiting for ")
+    assert line_with(child, "waiting for ")
     with closing(sqlite3.connect(tmp_path / ".curation/ledger.sqlite")) as db:
         while db.execute("SELECT count(*) FROM calls").fetchone() != (10,):  # the replies that the server gave
             assert child.poll() is None
