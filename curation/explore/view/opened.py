@@ -22,9 +22,8 @@ class Opened:
         self.folder = folder
         self._stamp: Stamp = {}
         self._study: Study | None = None
-        self._kept: dict[
-            tuple[str, object], object
-        ] = {}  # by its kind and of what it is, the last asked for at the end
+        # by its kind and of what it is, the last asked for at the end
+        self._kept: dict[tuple[str, object], object] = {}
 
     def study(self) -> Study:
         """What params.yaml says. Raises CurationError if it cannot be read."""
